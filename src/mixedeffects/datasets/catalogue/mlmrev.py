@@ -15,7 +15,7 @@ ENTRIES = (
             "Results of 31,022 students in the 1997 A-level chemistry examination in Britain, with their average mark "
             "in the earlier GCSE examinations. Students are nested in schools and schools in local education "
             "authorities. The score has few distinct values and is far from normal, so a linear model is an "
-            "illustration only."
+            "illustration only. The student identifier of the R package, different in every row, is left out."
         ),
         source=(
             "M. Yang, A. Fielding and H. Goldstein (2002), Multilevel ordinal models for examination grades, submitted "
