@@ -1,0 +1,266 @@
+"""Formula and data -> Design: the second step of a fit, callable by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixedeffects.design.coding import resolve
+from mixedeffects.design.encoding import Encoding, Functions, encode_columns
+from mixedeffects.design.random import RandomBlock, check_grouping, random_blocks
+from mixedeffects.design.rank import estimable
+from mixedeffects.design.sparse import ZLabels, z_labels, z_matrix
+from mixedeffects.errors import DataError, FormulaError, RankDeficiencyWarning
+from mixedeffects.formula import Formula, parse
+from mixedeffects.frame import Factor, ModelFrame, model_frame, warn
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+    from formulaic.transforms.contrasts import Contrasts
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Design:
+    """The data of a mixed model as arrays.
+
+    Attributes
+    ----------
+    formula : Formula
+        The parsed formula.
+    y : ndarray (n,)
+        Response.
+    weights, offset : ndarray (n,) or None
+        Prior weights, all positive; sum of the offsets.
+    X : ndarray (n, p), Fortran order
+        Fixed-effects columns that can be estimated.
+    names : tuple of str, (p_full,)
+        All fixed-effects columns.
+    kept : ndarray of bool, (p_full,)
+        Which of them `X` holds.
+    encoding : Encoding
+        For computing all fixed-effects columns from new data.
+    terms : tuple of RandomBlock
+        By decreasing number of levels, ties as written: the order of theta.
+    contrasts : dict
+        The contrasts asked for, by column.
+    rows : ndarray of int64 (n,)
+        Positions of the rows in the caller's data.
+    n_missing, n_zero_weight : int
+        Rows that were dropped for missing values, and for a weight of zero.
+    data_kind : {"pandas", "polars", "pyarrow", "dict"}
+        The library of the data.
+    data_name : str or None
+        The name of the data set.
+    """
+
+    formula: Formula
+    y: NDArray[np.float64]
+    weights: NDArray[np.float64] | None
+    offset: NDArray[np.float64] | None
+    X: NDArray[np.float64]
+    names: tuple[str, ...]
+    kept: NDArray[np.bool_]
+    encoding: Encoding
+    terms: tuple[RandomBlock, ...]
+    contrasts: Mapping[str, Contrasts]
+    rows: NDArray[np.int64]
+    n_missing: int
+    n_zero_weight: int
+    data_kind: str
+    data_name: str | None
+
+    def __repr__(self) -> str:
+        return f"Design({self.formula.text!r}, {self.nobs} rows, X {self.X.shape[1]} columns, {self.n_effects} random effects)"
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows n."""
+        return len(self.y)
+
+    @property
+    def assign(self) -> tuple[tuple[str, slice], ...]:
+        """Each term of the fixed part with its slice of `names`."""
+        return self.encoding.assign
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """Names of the columns of `X`."""
+        return tuple(name for name, kept in zip(self.names, self.kept, strict=True) if kept)
+
+    @property
+    def factors(self) -> dict[str, Factor]:
+        """The grouping factors by name, in the order of the terms."""
+        return {block.group: block.factor for block in self.terms}
+
+    @property
+    def n_effects(self) -> int:
+        """Number of random effects q."""
+        return sum(block.n_effects for block in self.terms)
+
+    @property
+    def Z(self) -> sp.csc_array:
+        """Random-effects matrix, (n, q): ordered by term, level, column, as in lme4. Built at every call."""
+        return z_matrix(self.terms, self.nobs)
+
+    def Z_by_column(self) -> sp.csc_array:
+        """Z ordered by term, column, level: all intercepts, then all slopes."""
+        return z_matrix(self.terms, self.nobs, by_column=True)
+
+    def Z_labels(self, *, by_column: bool = False) -> ZLabels:
+        """The term, level and column that each column of `Z` (or of `Z_by_column`) stands for."""
+        return z_labels(self.terms, by_column=by_column)
+
+
+def design(
+    formula: str | Formula,
+    data: Any,
+    *,
+    weights: str | Any | None = None,
+    offset: str | Any | None = None,
+    contrasts: Mapping[str, Any] | None = None,
+    missing: str = "drop",
+    functions: Functions | None = None,
+    allow_observation_level: bool = False,
+) -> Design:
+    """Compute the matrices of a mixed model without fitting it.
+
+    Parameters
+    ----------
+    formula : str or Formula
+        Such as ``"y ~ x + (1 + x | g)"``.
+    data : data frame or dict of columns
+        pandas, polars, pyarrow, or a dict; never changed.
+    weights, offset : str or array-like (n,), optional
+        A column name, or values in the order of the rows.
+    contrasts : mapping of str to str or array-like, optional
+        Column of the fixed part -> ``"treatment"`` (default), ``"sum"``, ``"helmert"``, ``"poly"`` or a matrix.
+    missing : {"drop", "raise"}
+        What to do about rows with missing values.
+    functions : mapping of str to callable, optional
+        Functions that the formula may call.
+    allow_observation_level : bool
+        Allow as many random effects as observations, for models without a residual variance.
+
+    Returns
+    -------
+    Design
+        Frozen.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read or has no random-effects term.
+    DataError
+        If the data do not fit the formula.
+
+    Warns
+    -----
+    DroppedRowsWarning
+        If rows have missing values or a weight of zero.
+    RankDeficiencyWarning
+        If columns of X are determined by others.
+    """
+    if isinstance(formula, str):
+        formula = parse(formula, functions=functions)
+    if not formula.random:
+        raise FormulaError(
+            f"{formula.text!r} has no random-effects term such as (1 | group); for a model without one use ordinary regression"
+        )
+    coding = resolve(contrasts)
+    frame = model_frame(formula, data, weights=weights, offset=offset, missing=missing, functions=functions)
+    _check_contrasts(coding, frame)
+    while True:
+        X, encoding = encode_columns(formula.fixed, frame.columns, frame.n_rows, contrasts=coding, functions=functions)
+        incomplete = _incomplete_rows(X, encoding.names, frame)
+        if incomplete is None:
+            kept = estimable(X)
+            if not kept.all():
+                X = np.asfortranarray(X[:, kept])
+            kept_names = tuple(name for name, keep in zip(encoding.names, kept, strict=True) if keep)
+            terms = random_blocks(formula, frame, X, kept_names, functions)
+            incomplete = _incomplete_terms(terms, X, frame)
+        if incomplete is None:
+            break
+        # Encodings that look at a whole column (poly, scale) must see the complete rows only, so all is done anew.
+        frame = frame.drop(incomplete[0], incomplete[1], missing=missing)
+    check_grouping(terms, frame.n_rows, allow_observation_level=allow_observation_level)
+    frame.report_dropped()
+    _report_aliased(encoding.names, kept)
+    return Design(
+        formula=formula,
+        y=frame.y,
+        weights=frame.weights,
+        offset=frame.offset,
+        X=X,
+        names=encoding.names,
+        kept=kept,
+        encoding=encoding,
+        terms=terms,
+        contrasts=coding,
+        rows=frame.rows,
+        n_missing=frame.n_missing,
+        n_zero_weight=frame.n_zero_weight,
+        data_kind=frame.kind,
+        data_name=frame.name,
+    )
+
+
+def _check_contrasts(coding: Mapping[str, Contrasts], frame: ModelFrame) -> None:
+    for name in coding:
+        if name not in frame.columns:
+            known = ", ".join(repr(column) for column in frame.columns)
+            raise DataError(f"contrasts are given for {name!r}, which is no predictor of the formula; it has {known}")
+
+
+def _incomplete_rows(
+    X: NDArray[np.float64], names: tuple[str, ...], frame: ModelFrame
+) -> tuple[NDArray[np.bool_], str] | None:
+    """The rows in which a column is not a number, with its name; None if there are none."""
+    for j, name in enumerate(names):
+        found = _incomplete(X[:, j], name, frame)
+        if found is not None:
+            return found
+    return None
+
+
+def _incomplete(column: NDArray[np.float64], name: str, frame: ModelFrame) -> tuple[NDArray[np.bool_], str] | None:
+    with np.errstate(all="ignore"):
+        if np.isfinite(column.sum()):
+            return None
+    infinite = np.flatnonzero(np.isinf(column))
+    if len(infinite):
+        at = int(infinite[0])
+        raise DataError(
+            f"{name!r} has the value {column[at]} in row {int(frame.rows[at])}; change the expression or drop the row"
+        )
+    missing = np.isnan(column)
+    return (missing, name) if missing.any() else None
+
+
+def _incomplete_terms(
+    terms: tuple[RandomBlock, ...], X: NDArray[np.float64], frame: ModelFrame
+) -> tuple[NDArray[np.bool_], str] | None:
+    for block in terms:
+        for name, column in zip(block.names, block.columns, strict=True):
+            if column.strides == (0,) or column.base is X:
+                continue
+            found = _incomplete(column, name, frame)
+            if found is not None:
+                return found
+    return None
+
+
+def _report_aliased(names: tuple[str, ...], kept: NDArray[np.bool_]) -> None:
+    if kept.all():
+        return
+    dropped = [name for name, keep in zip(names, kept, strict=True) if not keep]
+    several = len(dropped) > 1
+    warn(
+        f"{len(dropped)} fixed-effects column{'s' if several else ''} dropped because earlier ones determine "
+        f"{'them' if several else 'it'}: {', '.join(dropped)}",
+        RankDeficiencyWarning,
+    )

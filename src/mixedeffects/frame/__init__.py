@@ -1,0 +1,10 @@
+"""Any data frame in, NumPy columns and integer codes out: the only place that reads a caller's frame."""
+
+from __future__ import annotations
+
+from mixedeffects.frame.factor import Factor, cross, encode
+from mixedeffects.frame.model_frame import Column, ModelFrame, model_frame
+from mixedeffects.frame.newdata import read_columns
+from mixedeffects.frame.notices import warn
+
+__all__ = ["Column", "Factor", "ModelFrame", "cross", "encode", "model_frame", "read_columns", "warn"]
