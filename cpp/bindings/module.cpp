@@ -5,6 +5,9 @@
 
 namespace nb = nanobind;
 
+void register_cross_products(nb::module_ &m);
+void register_criterion(nb::module_ &m);
+
 
 namespace {
 
@@ -29,4 +32,6 @@ NB_MODULE(_core, m) {
     take(t.gemm, blas, "dgemm");
     take(t.symm, blas, "dsymm");
     take(t.syrk, blas, "dsyrk");
+    register_cross_products(m);
+    register_criterion(m);
 }

@@ -1,0 +1,143 @@
+#include <stdexcept>
+
+#include "bindings/arrays.hpp"
+#include "core/criterion.hpp"
+#include "core/newton.hpp"
+
+namespace nb = nanobind;
+using namespace me::bindings;
+
+namespace {
+
+me::Transform to_transform(const std::optional<std::vector<SquareC>> &matrices) {
+    me::Transform out;
+    if (matrices)
+        for (const auto &t : *matrices) out.emplace_back(t.data(), t.data() + t.size());
+    return out;
+}
+
+std::vector<double> to_theta(const me::Criterion &criterion, const Dense &theta) {
+    if (static_cast<int>(theta.shape(0)) != criterion.n_theta()) throw std::invalid_argument("theta has the wrong length");
+    return to_vector(theta);
+}
+
+nb::list by_block(const me::Plan &plan, std::vector<std::vector<double>> values, int order) {
+    nb::list out;
+    for (std::size_t f = 0; f < values.size(); ++f) {
+        const std::size_t J = plan.blocks[f].n_levels, k = plan.blocks[f].k;
+        if (order == 1) out.append(to_array(std::move(values[f]), {J, k}));
+        if (order == 2) out.append(to_array(std::move(values[f]), {k, k}));
+        if (order == 3) out.append(to_array(std::move(values[f]), {J, k, k}));
+    }
+    return out;
+}
+
+nb::dict to_dict(const me::Plan &plan, me::Evaluation &&e) {
+    nb::dict out;
+    const std::size_t d = plan.entries.size(), p = plan.p;
+    out["ok"] = e.ok;
+    out["value"] = e.value;
+    out["rss"] = e.rss;
+    if (e.gradient.empty() && e.modes.empty()) return out;
+    out["gradient"] = to_array(std::move(e.gradient), {d});
+    out["curvature"] = to_array(std::move(e.curvature), {d, d});
+    out["beta"] = to_array(std::move(e.beta), {p});
+    out["XVX"] = to_array(std::move(e.XVX), {p, p});
+    out["modes"] = by_block(plan, std::move(e.modes), 1);
+    out["G"] = by_block(plan, std::move(e.G), 2);
+    return out;
+}
+
+}  // namespace
+
+void register_criterion(nb::module_ &m) {
+    m.def("dense_size", &me::dense_size, nb::arg("products"));
+
+    nb::class_<me::Criterion>(m, "Criterion")
+        .def(
+            "__init__",
+            [](me::Criterion *self, const me::CrossProducts &products, const std::vector<std::vector<int>> &entries,
+               bool reml, double log_det_R) {
+                std::vector<me::Entry> list;
+                for (const auto &e : entries) list.push_back({e.at(0), e.at(1), e.at(2)});
+                nb::gil_scoped_release release;
+                new (self) me::Criterion(me::make_plan(products, std::move(list)), me::response_of(products), reml, log_det_R);
+            },
+            nb::arg("products"), nb::arg("entries"), nb::arg("reml"), nb::arg("log_det_R"))
+        .def_prop_ro("n_theta", &me::Criterion::n_theta)
+        .def_prop_ro("reml", &me::Criterion::reml)
+        .def_prop_ro("dense_size", [](const me::Criterion &c) { return c.plan().Q; })
+        .def_prop_ro("eliminated",
+                     [](const me::Criterion &c) {
+                         std::vector<int> out;
+                         for (const auto &stage : c.plan().stages) out.push_back(stage.block);
+                         return out;
+                     })
+        .def(
+            "evaluate",
+            [](const me::Criterion &c, Dense theta, std::optional<std::vector<SquareC>> transform, bool derivatives) {
+                const auto at = to_theta(c, theta);
+                const auto change = to_transform(transform);
+                me::Evaluation e;
+                {
+                    nb::gil_scoped_release release;
+                    e = c.evaluate(at, change, derivatives ? me::Want::derivatives : me::Want::value);
+                }
+                return to_dict(c.plan(), std::move(e));
+            },
+            nb::arg("theta"), nb::arg("transform").none(), nb::arg("derivatives"))
+        .def(
+            "hessian",
+            [](const me::Criterion &c, Dense theta, std::optional<std::vector<SquareC>> transform) -> nb::object {
+                const auto at = to_theta(c, theta);
+                const auto change = to_transform(transform);
+                std::vector<double> h;
+                {
+                    nb::gil_scoped_release release;
+                    h = c.hessian(at, change);
+                }
+                const std::size_t d = c.n_theta();
+                if (h.size() != d * d) return nb::none();
+                return nb::cast(to_array(std::move(h), {d, d}));
+            },
+            nb::arg("theta"), nb::arg("transform").none())
+        .def(
+            "conditional_variances",
+            [](const me::Criterion &c, Dense theta, std::optional<std::vector<SquareC>> transform) {
+                const auto at = to_theta(c, theta);
+                const auto change = to_transform(transform);
+                std::vector<std::vector<double>> v;
+                {
+                    nb::gil_scoped_release release;
+                    v = c.conditional_variances(at, change);
+                }
+                return by_block(c.plan(), std::move(v), 3);
+            },
+            nb::arg("theta"), nb::arg("transform").none())
+        .def(
+            "minimize",
+            [](const me::Criterion &c, Dense start, double tolerance, int max_evaluations) {
+                const auto from = to_theta(c, start);
+                me::NewtonResult r;
+                {
+                    nb::gil_scoped_release release;
+                    r = me::minimize(c, from, {tolerance, max_evaluations});
+                }
+                nb::dict out;
+                out["theta"] = to_array(std::move(r.theta), {std::size_t(c.n_theta())});
+                out["evaluation"] = to_dict(c.plan(), std::move(r.evaluation));
+                out["decrement"] = r.decrement;
+                out["converged"] = r.converged;
+                out["n_evaluations"] = r.n_evaluations;
+                out["n_hessians"] = r.n_hessians;
+                nb::list trace;
+                for (const auto &t : r.trace)
+                    trace.append(nb::make_tuple(t.value, t.decrement, t.radius, t.step_norm, t.accepted, t.exact));
+                out["trace"] = trace;
+                return out;
+            },
+            nb::arg("start"), nb::arg("tolerance"), nb::arg("max_evaluations"))
+        .def("with_response", [](const me::Criterion &c, const me::CrossProducts &products) {
+            return c.with_response(me::response_of(products));
+        });
+}

@@ -1,0 +1,133 @@
+#include <stdexcept>
+
+#include "bindings/arrays.hpp"
+
+namespace nb = nanobind;
+using namespace me::bindings;
+
+namespace {
+
+struct RowArguments {  // keeps the arrays alive while the core reads them
+    std::vector<Vector> X;
+    Vector y;
+    std::optional<Dense> weights;
+    std::vector<Codes> codes;
+    std::vector<int> n_levels;
+    std::vector<std::vector<Vector>> columns;
+
+    me::Rows rows() const {
+        me::Rows out;
+        out.n = static_cast<std::int64_t>(y.shape(0));
+        auto check = [&](std::size_t length) {
+            if (static_cast<std::int64_t>(length) != out.n) throw std::invalid_argument("arrays of different lengths");
+        };
+        for (const auto &x : X) {
+            check(x.shape(0));
+            out.X.push_back(to_column(x));
+        }
+        out.y = to_column(y);
+        if (weights) check(weights->shape(0));
+        out.weights = weights ? weights->data() : nullptr;
+        for (std::size_t f = 0; f < codes.size(); ++f) {
+            check(codes[f].shape(0));
+            me::BlockRows block{codes[f].data(), n_levels[f], {}};
+            for (std::int64_t r = 0; r < out.n; ++r)
+                if (block.codes[r] < 0 || block.codes[r] >= n_levels[f]) throw std::invalid_argument("a code outside its levels");
+            for (const auto &z : columns[f]) {
+                check(z.shape(0));
+                block.columns.push_back(to_column(z));
+            }
+            out.blocks.push_back(std::move(block));
+        }
+        return out;
+    }
+};
+
+me::Basis to_basis(const Matrix &R, const Dense &b0, const std::vector<Matrix> &T) {
+    me::Basis out;
+    out.R.assign(R.data(), R.data() + R.size());
+    out.b0 = to_vector(b0);
+    for (const auto &t : T) out.T.emplace_back(t.data(), t.data() + t.size());
+    return out;
+}
+
+}  // namespace
+
+void register_cross_products(nb::module_ &m) {
+    m.def(
+        "triangular_factor",
+        [](const std::vector<Vector> &columns, std::optional<Dense> weights, int n_threads) {
+            std::vector<me::Column> views;
+            const std::size_t c = columns.size();
+            for (const auto &column : columns) {
+                if (column.shape(0) != columns[0].shape(0)) throw std::invalid_argument("columns of different lengths");
+                views.push_back(to_column(column));
+            }
+            std::vector<double> R;
+            {
+                nb::gil_scoped_release release;
+                R = me::triangular_factor(c ? static_cast<std::int64_t>(columns[0].shape(0)) : 0, views,
+                                          weights ? weights->data() : nullptr, n_threads);
+            }
+            std::vector<double> out(R.size());
+            for (std::size_t i = 0; i < c; ++i)
+                for (std::size_t j = 0; j < c; ++j) out[i * c + j] = R[j * c + i];
+            return to_array(std::move(out), {c, c});
+        },
+        nb::arg("columns"), nb::arg("weights").none(), nb::arg("n_threads"));
+
+    nb::class_<me::CrossProducts>(m, "CrossProducts")
+        .def_ro("n", &me::CrossProducts::n)
+        .def_ro("p", &me::CrossProducts::p)
+        .def_ro("yy", &me::CrossProducts::yy)
+        .def_ro("sum_log_weights", &me::CrossProducts::sum_log_weights)
+        .def_prop_ro("XX", [](const me::CrossProducts &c) { return to_array(c.XX, {std::size_t(c.p), std::size_t(c.p)}); })
+        .def_prop_ro("Xy", [](const me::CrossProducts &c) { return to_array(c.Xy, {c.Xy.size()}); })
+        .def("block",
+             [](const me::CrossProducts &c, std::size_t f) {
+                 const auto &b = c.blocks.at(f);
+                 const std::size_t J = b.n_levels, k = b.k;
+                 return nb::make_tuple(to_array(b.ZZ, {J, k, k}), to_array(b.ZX, {J, k, std::size_t(c.p)}), to_array(b.Zy, {J, k}));
+             })
+        .def("pair",
+             [](const me::CrossProducts &c, int f, int g) {
+                 const int F = static_cast<int>(c.blocks.size());
+                 if (f < 0 || f >= g || g >= F) throw std::invalid_argument("pair(f, g) needs f < g");
+                 const auto &pair = c.pairs[me::CrossProducts::pair_index(f, g, F)];
+                 return nb::make_tuple(
+                     to_array(pair.start, {pair.start.size()}), to_array(pair.level, {pair.level.size()}),
+                     to_array(pair.value, {pair.level.size(), std::size_t(c.blocks[f].k), std::size_t(c.blocks[g].k)}));
+             })
+        .def("__add__", [](const me::CrossProducts &a, const me::CrossProducts &b) {
+            nb::gil_scoped_release release;
+            return me::add(a, b);
+        });
+
+    m.def(
+        "cross_products",
+        [](std::vector<Vector> X, Vector y, std::optional<Dense> weights, std::vector<Codes> codes,
+           std::vector<int> n_levels, std::vector<std::vector<Vector>> columns, Matrix R, Dense b0,
+           std::vector<Matrix> T, int n_threads) {
+            const RowArguments arguments{std::move(X), y, weights, std::move(codes), std::move(n_levels), std::move(columns)};
+            const me::Basis basis = to_basis(R, b0, T);
+            nb::gil_scoped_release release;
+            return me::cross_products(arguments.rows(), basis, n_threads);
+        },
+        nb::arg("X"), nb::arg("y"), nb::arg("weights").none(), nb::arg("codes"), nb::arg("n_levels"), nb::arg("columns"),
+        nb::arg("R"), nb::arg("b0"), nb::arg("T"), nb::arg("n_threads"));
+
+    m.def(
+        "response_products",
+        [](const me::CrossProducts &old, std::vector<Vector> X, Vector y, std::optional<Dense> weights,
+           std::vector<Codes> codes, std::vector<int> n_levels, std::vector<std::vector<Vector>> columns, Matrix R,
+           Dense b0, std::vector<Matrix> T) {
+            const RowArguments arguments{std::move(X), y, weights, std::move(codes), std::move(n_levels), std::move(columns)};
+            const me::Basis basis = to_basis(R, b0, T);
+            nb::gil_scoped_release release;
+            me::CrossProducts out = old;
+            me::response_products(arguments.rows(), basis, out);
+            return out;
+        },
+        nb::arg("products"), nb::arg("X"), nb::arg("y"), nb::arg("weights").none(), nb::arg("codes"),
+        nb::arg("n_levels"), nb::arg("columns"), nb::arg("R"), nb::arg("b0"), nb::arg("T"));
+}

@@ -1,0 +1,149 @@
+#include "core/criterion.hpp"
+
+#include <cmath>
+#include <numbers>
+
+#include "core/inner_products.hpp"
+#include "core/sweep.hpp"
+
+namespace me {
+namespace {
+
+// Lambda and S = Lambda Lambda' of every block, with derivatives along one entry when T is Dual.
+template <class T>
+Factors<T> make_factors(const Plan &plan, const std::vector<T> &theta, const Transform &transform) {
+    Factors<T> out;
+    for (const auto &block : plan.blocks) {
+        const std::size_t size = static_cast<std::size_t>(block.k) * block.k;
+        out.Lambda.emplace_back(size, T(0.0));
+        out.S.emplace_back(size, T(0.0));
+    }
+    for (std::size_t e = 0; e < plan.entries.size(); ++e) {
+        const Entry &entry = plan.entries[e];
+        const int k = plan.blocks[entry.block].k;
+        auto &Lambda = out.Lambda[entry.block];
+        if (transform.empty()) {
+            Lambda[entry.row * k + entry.column] = theta[e];
+            continue;
+        }
+        for (int i = 0; i < k; ++i) Lambda[i * k + entry.column] += transform[entry.block][i * k + entry.row] * theta[e];
+    }
+    for (std::size_t f = 0; f < plan.blocks.size(); ++f) {
+        const int k = plan.blocks[f].k;
+        for (int i = 0; i < k; ++i)
+            for (int j = 0; j < k; ++j)
+                for (int c = 0; c < k; ++c) out.S[f][i * k + j] += out.Lambda[f][i * k + c] * out.Lambda[f][j * k + c];
+    }
+    return out;
+}
+
+// For each entry the column of the transform that it moves.
+std::vector<std::vector<double>> make_tangents(const Plan &plan, const Transform &transform) {
+    std::vector<std::vector<double>> out;
+    for (const Entry &entry : plan.entries) {
+        const int k = plan.blocks[entry.block].k;
+        out.emplace_back(k, 0.0);
+        for (int i = 0; i < k; ++i)
+            out.back()[i] = transform.empty() ? static_cast<double>(i == entry.row) : transform[entry.block][i * k + entry.row];
+    }
+    return out;
+}
+
+// G_t = sum_j [H_tj - U_tj (X'V^-1X)^-1 U_tj'] - (m / rss) sum_j s_tj s_tj'; the middle term for REML only.
+template <class T>
+std::vector<std::vector<T>> make_G(const Sweep<T> &sweep, bool reml, double m) {
+    std::vector<std::vector<T>> G = sweep.H;
+    for (std::size_t f = 0; f < G.size(); ++f)
+        for (std::size_t x = 0; x < G[f].size(); ++x) {
+            if (reml) G[f][x] -= sweep.UVU[f][x];
+            G[f][x] -= T(m) / sweep.root.rss * sweep.ss[f][x];
+        }
+    return G;
+}
+
+template <class T>
+std::vector<T> make_gradient(const Plan &plan, const Factors<T> &factors, const std::vector<std::vector<T>> &G,
+                             const std::vector<std::vector<double>> &tangents) {
+    std::vector<T> gradient(plan.entries.size(), T(0.0));
+    for (std::size_t e = 0; e < gradient.size(); ++e) {
+        const Entry &entry = plan.entries[e];
+        const int k = plan.blocks[entry.block].k;
+        for (int i = 0; i < k; ++i)
+            for (int j = 0; j < k; ++j)
+                gradient[e] += 2.0 * tangents[e][i] * G[entry.block][i * k + j] * factors.Lambda[entry.block][j * k + entry.column];
+    }
+    return gradient;
+}
+
+}  // namespace
+
+Criterion::Criterion(std::shared_ptr<const Plan> plan, Response response, bool reml, double log_det_R)
+    : plan_(std::move(plan)), response_(std::move(response)), reml_(reml), log_det_R_(log_det_R) {}
+
+Criterion Criterion::with_response(Response response) const { return {plan_, std::move(response), reml_, log_det_R_}; }
+
+Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform &transform, Want want) const {
+    Evaluation out;
+    const Factors<double> factors = make_factors(*plan_, theta, transform);
+    Sweep<double> sweep(*plan_, response_, factors);
+    if (!sweep.up()) return out;
+    const double m = degrees();
+    out.rss = sweep.root.rss;
+    out.value = sweep.log_det() - plan_->sum_log_weights + m * (1.0 + std::log(2.0 * std::numbers::pi * out.rss / m));
+    if (reml_) out.value += sweep.root.log_det_X + 2.0 * log_det_R_;
+    out.ok = std::isfinite(out.value);
+    if (want == Want::value || !out.ok) return out;
+    sweep.down(false);
+    out.beta = sweep.root.beta;
+    out.XVX = sweep.root.XVX;
+    out.modes = sweep.modes;
+    out.G = make_G(sweep, reml_, m);
+    const auto tangents = make_tangents(*plan_, transform);
+    out.gradient = make_gradient(*plan_, factors, out.G, tangents);
+    InnerProducts products(*plan_, sweep, factors, tangents);
+    const std::size_t d = out.gradient.size();
+    out.curvature.resize(d * d);
+    for (std::size_t e = 0; e < d; ++e)
+        for (std::size_t f = 0; f < d; ++f) {
+            double h = m * (products.B[e * d + f] / out.rss - products.q[e] * products.q[f] / (out.rss * out.rss));
+            const Entry &x = plan_->entries[e], &y = plan_->entries[f];
+            if (x.block == y.block && x.column == y.column) {
+                const int k = plan_->blocks[x.block].k;
+                for (int i = 0; i < k; ++i)
+                    for (int j = 0; j < k; ++j) h += 2.0 * tangents[e][i] * out.G[x.block][i * k + j] * tangents[f][j];
+            }
+            out.curvature[e * d + f] = h;
+        }
+    return out;
+}
+
+std::vector<double> Criterion::hessian(const std::vector<double> &theta, const Transform &transform) const {
+    const std::size_t d = theta.size();
+    std::vector<double> out(d * d);
+    const auto tangents = make_tangents(*plan_, transform);
+    const double m = degrees();
+    for (std::size_t e = 0; e < d; ++e) {
+        std::vector<Dual> along(theta.begin(), theta.end());
+        along[e].d = 1.0;
+        const Factors<Dual> factors = make_factors(*plan_, along, transform);
+        Sweep<Dual> sweep(*plan_, response_, factors);
+        if (!sweep.up()) return {};
+        sweep.down(false);
+        const auto gradient = make_gradient(*plan_, factors, make_G(sweep, reml_, m), tangents);
+        for (std::size_t f = 0; f < d; ++f) out[e * d + f] = gradient[f].d;
+    }
+    for (std::size_t e = 0; e < d; ++e)
+        for (std::size_t f = 0; f < e; ++f) out[e * d + f] = out[f * d + e] = 0.5 * (out[e * d + f] + out[f * d + e]);
+    return out;
+}
+
+std::vector<std::vector<double>> Criterion::conditional_variances(const std::vector<double> &theta,
+                                                                  const Transform &transform) const {
+    const Factors<double> factors = make_factors(*plan_, theta, transform);
+    Sweep<double> sweep(*plan_, response_, factors);
+    if (!sweep.up()) return {};
+    sweep.down(true);
+    return std::move(sweep.variances);
+}
+
+}  // namespace me

@@ -1,0 +1,57 @@
+// The profiled criterion of the linear mixed model as a pure function of theta: value, gradient, curvature, modes.
+// Equations: docs/algorithm.md, "Elimination", "Gradient" and "Curvature".
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/plan.hpp"
+
+namespace me {
+
+// Per block the K x K matrix (row-major) by which Lambda is premultiplied: Lambda of the working columns is
+// transform * Lambda(theta). Empty: theta is that of the working columns themselves.
+using Transform = std::vector<std::vector<double>>;
+
+enum class Want { value, derivatives };
+
+struct Evaluation {
+    bool ok = false;  // false: a factorisation failed, nothing else is meaningful
+    double value = 0.0;
+    double rss = 0.0;
+    std::vector<double> gradient;   // d
+    std::vector<double> curvature;  // d x d, average information plus the exact second part
+    std::vector<double> beta;       // p, of X R^-1, to be added to b0
+    std::vector<double> XVX;        // p x p, X'V^-1X of X R^-1
+    std::vector<std::vector<double>> modes;  // by block (n_levels, k): conditional modes of the working columns
+    std::vector<std::vector<double>> G;      // by block (k, k): derivative with respect to the relative covariance
+};
+
+class Criterion {
+  public:
+    Criterion(std::shared_ptr<const Plan> plan, Response response, bool reml, double log_det_R);
+
+    int n_theta() const { return static_cast<int>(plan_->entries.size()); }
+    const Plan &plan() const { return *plan_; }
+    bool reml() const { return reml_; }
+    double degrees() const { return reml_ ? static_cast<double>(plan_->n - plan_->p) : static_cast<double>(plan_->n); }
+
+    Evaluation evaluate(const std::vector<double> &theta, const Transform &transform, Want want) const;
+
+    // Exact Hessian (d x d), one directional derivative of the gradient for each entry. Empty when it fails.
+    std::vector<double> hessian(const std::vector<double> &theta, const Transform &transform) const;
+
+    // Covariance of the conditional modes given beta, by block (n_levels, k, k), in units of sigma^2.
+    std::vector<std::vector<double>> conditional_variances(const std::vector<double> &theta,
+                                                           const Transform &transform) const;
+
+    Criterion with_response(Response response) const;
+
+  private:
+    std::shared_ptr<const Plan> plan_;
+    Response response_;
+    bool reml_;
+    double log_det_R_;
+};
+
+}  // namespace me

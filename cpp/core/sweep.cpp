@@ -1,0 +1,428 @@
+#include "core/sweep.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace me {
+
+template <class T>
+Sweep<T>::Sweep(const Plan &plan, const Response &response, const Factors<T> &factors)
+    : plan_(plan), response_(response), factors_(factors), p_(plan.p), d_(static_cast<int>(plan.entries.size())) {
+    levels_.resize(plan.stages.size());
+    for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+        const Stage &stage = plan.stages[s];
+        Level &level = levels_[s];
+        const std::size_t q = static_cast<std::size_t>(stage.n_nodes) * stage.k;
+        level.K.resize(q * stage.k);
+        level.N.resize(q * stage.k);
+        level.H0.resize(q * stage.k);
+        if (s == 0) continue;
+        const Block &block = plan.blocks[stage.block];
+        level.A.assign(block.ZZ.begin(), block.ZZ.end());
+        level.C.assign(stage.C.begin(), stage.C.end());
+        level.CX.assign(block.ZX.begin(), block.ZX.end());
+        level.Cy.assign(response.Zy[stage.block].begin(), response.Zy[stage.block].end());
+    }
+    root.A.assign(plan.Q, plan.D);
+    root.AX.assign(plan.DX.begin(), plan.DX.end());
+    for (int g : plan.dense) root.Ay.insert(root.Ay.end(), response.Zy[g].begin(), response.Zy[g].end());
+    root.XX.assign(plan.XX.begin(), plan.XX.end());
+    root.Xy.assign(response.Xy.begin(), response.Xy.end());
+    root.yy = T(response.yy);
+}
+
+template <class T>
+bool Sweep<T>::up() {
+    const int top = static_cast<int>(plan_.stages.size()) - 1;
+    for (int j = 0; j < plan_.stages[top].n_nodes && ok_; ++j) visit(top, j);
+    if (!ok_) return false;
+    log_det_ = logs_.total();
+    return root.solve(plan_, factors_);
+}
+
+template <class T>
+void Sweep<T>::visit(int s, int j) {
+    const Stage &stage = plan_.stages[s];
+    const Block &block = plan_.blocks[stage.block];
+    const std::size_t k = stage.k, at = static_cast<std::size_t>(j) * k;
+    auto run = [&]<class A>(const A *own, const A *C, const A *CX, const A *Cy) {
+        switch (stage.k) {
+            case 1: eliminate<1>(s, j, own, C, CX, Cy); break;
+            case 2: eliminate<2>(s, j, own, C, CX, Cy); break;
+            case 3: eliminate<3>(s, j, own, C, CX, Cy); break;
+            default: eliminate<0>(s, j, own, C, CX, Cy);
+        }
+    };
+    if (s == 0) {
+        run(block.ZZ.data() + at * k, stage.C.data() + k * stage.start[j], block.ZX.data() + at * p_,
+            response_.Zy[stage.block].data() + at);
+        return;
+    }
+    Level &level = levels_[s];
+    const std::size_t width = stage.width(j);
+    level.front.assign(width * width, T(0.0));
+    level.frontX.assign(width * p_, T(0.0));
+    level.fronty.assign(width, T(0.0));
+    for (std::int64_t c = stage.child_start[j]; c < stage.child_start[j + 1] && ok_; ++c) visit(s - 1, stage.child[c]);
+    if (!ok_) return;
+    run(level.A.data() + at * k, level.C.data() + k * stage.start[j], level.CX.data() + at * p_, level.Cy.data() + at);
+}
+
+template <class T>
+template <int KK, class A>
+void Sweep<T>::eliminate(int s, int j, const A *own, const A *C, const A *CX, const A *Cy) {
+    const Stage &stage = plan_.stages[s];
+    const int K = KK ? KK : stage.k;
+    const int width = stage.width(j), w = width + p_ + 1;
+    const T *Lambda = factors_.Lambda[stage.block].data(), *S = factors_.S[stage.block].data();
+    Level &level = levels_[s];
+    T *Km = &level.K[static_cast<std::size_t>(j) * K * K], *N = &level.N[static_cast<std::size_t>(j) * K * K],
+      *H0 = &level.H0[static_cast<std::size_t>(j) * K * K];
+    scratch_.resize(static_cast<std::size_t>(3) * K * K);
+    T *M = scratch_.data(), *P = M + K * K, *t = P + K * K;
+    for (int a = 0; a < K; ++a)
+        for (int b = 0; b < K; ++b) {
+            T sum(0.0);
+            for (int c = 0; c < K; ++c) sum += own[a * K + c] * Lambda[c * K + b];
+            t[a * K + b] = sum;
+        }
+    for (int a = 0; a < K; ++a)
+        for (int b = 0; b < K; ++b) {
+            T sum(a == b ? 1.0 : 0.0);
+            for (int c = 0; c < K; ++c) sum += Lambda[c * K + a] * t[c * K + b];
+            M[a * K + b] = sum;
+            P[a * K + b] = Lambda[b * K + a];
+        }
+    if (!small::cholesky(K, M)) {
+        ok_ = false;
+        return;
+    }
+    for (int a = 0; a < K; ++a) logs_.add(M[a * K + a] * M[a * K + a]);
+    small::forward_solve(K, M, K, P);  // L^-1 Lambda'
+    for (int a = 0; a < K; ++a)
+        for (int b = 0; b < K; ++b) {
+            T sum(0.0), product(a == b ? 1.0 : 0.0);
+            for (int c = 0; c < K; ++c) {
+                sum += P[c * K + a] * P[c * K + b];
+                product += S[a * K + c] * own[c * K + b];
+            }
+            Km[a * K + b] = sum;
+            t[a * K + b] = product;
+        }
+    if (!small::invert(K, t, N)) {
+        ok_ = false;
+        return;
+    }
+    for (int a = 0; a < K; ++a)
+        for (int b = 0; b < K; ++b) {
+            T sum(0.0);
+            for (int c = 0; c < K; ++c) sum += own[a * K + c] * N[c * K + b];
+            H0[a * K + b] = sum;
+        }
+    R_.resize(static_cast<std::size_t>(K) * w);
+    for (int a = 0; a < K; ++a) {
+        T *r = &R_[static_cast<std::size_t>(a) * w];
+        for (int c = 0; c < w; ++c) r[c] = T(0.0);
+        for (int b = 0; b < K; ++b) {
+            const T f = P[a * K + b];
+            for (int c = 0; c < width; ++c) r[c] += f * C[static_cast<std::size_t>(b) * width + c];
+            for (int c = 0; c < p_; ++c) r[width + c] += f * CX[b * p_ + c];
+            r[width + p_] += f * Cy[b];
+        }
+    }
+    for (int a = 0; a < K; ++a) {
+        const T *x = &R_[static_cast<std::size_t>(a) * w + width];
+        for (int c = 0; c < p_; ++c) {
+            for (int e = 0; e < p_; ++e) root.XX[c * p_ + e] -= x[c] * x[e];
+            root.Xy[c] -= x[c] * x[p_];
+        }
+        root.yy -= x[p_] * x[p_];
+    }
+    if (width > 0) pass_up(s, j, width);
+}
+
+// Subtracts R'R (and adds what children passed on) in the parent's front, or at the root.
+template <class T>
+void Sweep<T>::pass_up(int s, int j, int width) {
+    const Stage &stage = plan_.stages[s];
+    const int K = stage.k, w = width + p_ + 1;
+    const std::int32_t *map = &stage.map[stage.start[j]];
+    const Level &level = levels_[s];
+    const bool fronted = s > 0;
+    auto update = [&](int a, int c) {
+        T sum = fronted && c < width ? level.front[static_cast<std::size_t>(a) * width + c] : T(0.0);
+        for (int k = 0; k < K; ++k) sum -= R_[static_cast<std::size_t>(k) * w + a] * R_[static_cast<std::size_t>(k) * w + c];
+        return sum;
+    };
+    auto updateX = [&](int a, int c) {
+        T sum = fronted ? level.frontX[static_cast<std::size_t>(a) * p_ + c] : T(0.0);
+        return sum + update(a, width + c);
+    };
+    auto updatey = [&](int a) { return (fronted ? level.fronty[a] : T(0.0)) + update(a, width + p_); };
+    if (stage.parent.empty()) {
+        const std::int64_t Q = plan_.Q;
+        for (int a = 0; a < width; ++a) {
+            const std::int64_t column = static_cast<std::int64_t>(map[a]) * Q;
+            for (int c = a; c < width; ++c) root.A.add(column + map[c], update(a, c));
+            for (int c = 0; c < p_; ++c) root.AX[c * Q + map[a]] += updateX(a, c);
+            root.Ay[map[a]] += updatey(a);
+        }
+        return;
+    }
+    const Stage &next = plan_.stages[s + 1];
+    Level &up = levels_[s + 1];
+    const int parent = stage.parent[j], k = next.k, beyond = next.width(parent);
+    T *A = &up.A[static_cast<std::size_t>(parent) * k * k], *C = up.C.data() + static_cast<std::size_t>(k) * next.start[parent];
+    T *CX = up.CX.data() + static_cast<std::size_t>(parent) * k * p_, *Cy = &up.Cy[static_cast<std::size_t>(parent) * k];
+    for (int a = 0; a < width; ++a) {
+        const int x = map[a];
+        for (int c = a; c < width; ++c) {
+            const int y = map[c];
+            const T value = update(a, c);
+            if (y < k) {
+                A[x * k + y] += value;
+                if (x != y) A[y * k + x] += value;
+            } else if (x < k) {
+                C[static_cast<std::size_t>(x) * beyond + (y - k)] += value;
+            } else {
+                up.front[static_cast<std::size_t>(x - k) * beyond + (y - k)] += value;
+            }
+        }
+        for (int c = 0; c < p_; ++c) (x < k ? CX[x * p_ + c] : up.frontX[static_cast<std::size_t>(x - k) * p_ + c]) += updateX(a, c);
+        (x < k ? Cy[x] : up.fronty[x - k]) += updatey(a);
+    }
+}
+
+template <class T>
+void Sweep<T>::down(bool want_variances) {
+    const std::size_t F = plan_.blocks.size();
+    modes.resize(F);
+    s.resize(F);
+    UVU.resize(F);
+    ss.resize(F);
+    if (want_variances) variances.resize(F);
+    root.differentiate(plan_, factors_);
+    H = root.H;
+    H.resize(F);
+    for (std::size_t f = 0; f < F; ++f) {
+        const std::size_t k = plan_.blocks[f].k, q = static_cast<std::size_t>(plan_.blocks[f].n_levels) * k;
+        modes[f].resize(q);
+        s[f].resize(q);
+        if (want_variances) variances[f].resize(q * k);
+        UVU[f].assign(k * k, T(0.0));
+        ss[f].assign(k * k, T(0.0));
+        H[f].resize(k * k, T(0.0));
+    }
+    const std::int64_t Q = plan_.Q;
+    for (int g : plan_.dense) {
+        const int k = plan_.blocks[g].k;
+        std::vector<T> VU(static_cast<std::size_t>(k) * p_);
+        for (int j = 0; j < plan_.blocks[g].n_levels; ++j) {
+            const std::int64_t at = plan_.offset[g] + static_cast<std::int64_t>(j) * k;
+            for (int a = 0; a < k; ++a) {
+                modes[g][static_cast<std::size_t>(j) * k + a] = root.modes[at + a];
+                s[g][static_cast<std::size_t>(j) * k + a] = root.s[at + a];
+                for (int c = 0; c < p_; ++c) {
+                    T sum(0.0);
+                    for (int e = 0; e < p_; ++e) sum += root.XVX_inverse[c * p_ + e] * root.U[e * Q + at + a];
+                    VU[static_cast<std::size_t>(a) * p_ + c] = sum;
+                }
+            }
+            for (int a = 0; a < k; ++a)
+                for (int b = 0; b < k; ++b) {
+                    ss[g][a * k + b] += root.s[at + a] * root.s[at + b];
+                    for (int c = 0; c < p_; ++c) UVU[g][a * k + b] += root.U[c * Q + at + a] * VU[static_cast<std::size_t>(b) * p_ + c];
+                    if (want_variances)
+                        variances[g][(static_cast<std::size_t>(j) * k + a) * k + b] =
+                            root.K.get((at + std::min(a, b)) * Q + at + std::max(a, b));
+                }
+        }
+    }
+    const int top = static_cast<int>(plan_.stages.size()) - 1;
+    for (int j = 0; j < plan_.stages[top].n_nodes; ++j) descend(top, j, want_variances);
+}
+
+template <class T>
+void Sweep<T>::descend(int s, int j, bool want_variances) {
+    const Stage &stage = plan_.stages[s];
+    const Block &block = plan_.blocks[stage.block];
+    const std::size_t k = stage.k, at = static_cast<std::size_t>(j) * k;
+    auto run = [&]<class A>(const A *C, const A *CX, const A *Cy) {
+        switch (stage.k) {
+            case 1: differentiate<1>(s, j, want_variances, C, CX, Cy); break;
+            case 2: differentiate<2>(s, j, want_variances, C, CX, Cy); break;
+            case 3: differentiate<3>(s, j, want_variances, C, CX, Cy); break;
+            default: differentiate<0>(s, j, want_variances, C, CX, Cy);
+        }
+    };
+    if (s == 0) {
+        run(stage.C.data() + k * stage.start[j], block.ZX.data() + at * p_, response_.Zy[stage.block].data() + at);
+        return;
+    }
+    Level &level = levels_[s];
+    run(level.C.data() + k * stage.start[j], level.CX.data() + at * p_, level.Cy.data() + at);
+    for (std::int64_t c = stage.child_start[j]; c < stage.child_start[j + 1]; ++c) descend(s - 1, stage.child[c], want_variances);
+}
+
+template <class T>
+template <int KK, class A>
+void Sweep<T>::differentiate(int s, int j, bool want_variances, const A *C, const A *CX, const A *Cy) {
+    const Stage &stage = plan_.stages[s];
+    const int K = KK ? KK : stage.k, f = stage.block, width = stage.width(j);
+    const Level &level = levels_[s];
+    const T *Km = &level.K[static_cast<std::size_t>(j) * K * K], *N = &level.N[static_cast<std::size_t>(j) * K * K],
+            *H0 = &level.H0[static_cast<std::size_t>(j) * K * K];
+    const std::int32_t *map = width ? &stage.map[stage.start[j]] : nullptr;
+    const bool at_root = stage.parent.empty();
+    const Level *up = at_root ? nullptr : &levels_[s + 1];
+    const std::int64_t Q = plan_.Q;
+    const int front = at_root ? 0 : plan_.stages[s + 1].k + plan_.stages[s + 1].width(stage.parent[j]);
+    scratch_.resize(static_cast<std::size_t>(4) * K * K + static_cast<std::size_t>(3) * K * p_ + 3 * K);
+    T *Q1 = scratch_.data(), *t = Q1 + K * K, *Hj = t + K * K, *hX = Hj + 2 * K * K, *U = hX + K * p_, *VU = U + K * p_,
+      *h = VU + K * p_, *sj = h + K, *tmp = sj + K;
+    for (int a = 0; a < K; ++a) {
+        T sum(Cy[a]);
+        for (int c = 0; c < p_; ++c) {
+            hX[a * p_ + c] = T(CX[a * p_ + c]);
+            sum -= CX[a * p_ + c] * root.beta[c];
+        }
+        h[a] = sum;
+    }
+    for (int x = 0; x < K * K; ++x) Q1[x] = T(0.0);
+    for (int c = 0; c < width; ++c) {
+        const std::int64_t place = map[c];
+        const T omega = at_root ? -root.modes[place] : up->Wy[place];
+        for (int a = 0; a < K; ++a) {
+            const A x = C[static_cast<std::size_t>(a) * width + c];
+            h[a] += x * omega;
+            for (int e = 0; e < p_; ++e) hX[a * p_ + e] += x * (at_root ? root.Upsilon[e * Q + place] : up->WX[place * p_ + e]);
+        }
+        // C W C' from the triangle c <= e: half the diagonal, then both orders of every product.
+        const std::int64_t column = at_root ? place * Q : place * front;
+        for (int a = 0; a < K; ++a) {
+            const A *row = C + static_cast<std::size_t>(a) * width;
+            T sum = (at_root ? root.K.get(column + place) : up->W[column + place]) * T(row[c]) * T(0.5);
+            for (int e = c + 1; e < width; ++e) sum += (at_root ? root.K.get(column + map[e]) : up->W[column + map[e]]) * row[e];
+            tmp[a] = sum;
+        }
+        for (int a = 0; a < K; ++a)
+            for (int b = 0; b < K; ++b)
+                Q1[a * K + b] += C[static_cast<std::size_t>(a) * width + c] * tmp[b] + C[static_cast<std::size_t>(b) * width + c] * tmp[a];
+    }
+    for (int a = 0; a < K; ++a) {
+        T sum(0.0), mode(0.0);
+        for (int b = 0; b < K; ++b) {
+            sum += N[b * K + a] * h[b];
+            mode += Km[a * K + b] * h[b];
+        }
+        sj[a] = sum;
+        s_at(f, j, K)[a] = sum;
+        modes[f][static_cast<std::size_t>(j) * K + a] = mode;
+        for (int c = 0; c < p_; ++c) {
+            T u(0.0);
+            for (int b = 0; b < K; ++b) u += N[b * K + a] * hX[b * p_ + c];
+            U[a * p_ + c] = u;
+        }
+    }
+    for (int a = 0; a < K; ++a)
+        for (int c = 0; c < p_; ++c) {
+            T sum(0.0);
+            for (int e = 0; e < p_; ++e) sum += root.XVX_inverse[c * p_ + e] * U[a * p_ + e];
+            VU[a * p_ + c] = sum;
+        }
+    for (int a = 0; a < K; ++a)
+        for (int b = 0; b < K; ++b) Hj[a * K + b] = H0[a * K + b];
+    if (width > 0) {
+        for (int a = 0; a < K; ++a)
+            for (int b = 0; b < K; ++b) {
+                T sum(0.0);
+                for (int c = 0; c < K; ++c) sum += Q1[a * K + c] * N[c * K + b];
+                t[a * K + b] = sum;
+            }
+        for (int a = 0; a < K; ++a)
+            for (int b = 0; b < K; ++b)
+                for (int c = 0; c < K; ++c) Hj[a * K + b] -= N[c * K + a] * t[c * K + b];
+    }
+    for (int a = 0; a < K; ++a)
+        for (int b = 0; b < K; ++b) {
+            H[f][a * K + b] += Hj[a * K + b];
+            ss[f][a * K + b] += sj[a] * sj[b];
+            T sum(0.0);
+            for (int c = 0; c < p_; ++c) sum += U[a * p_ + c] * VU[b * p_ + c];
+            UVU[f][a * K + b] += sum;
+        }
+    if (want_variances) {  // K + K (C W C') K
+        T *V = &variances[f][static_cast<std::size_t>(j) * K * K];
+        for (int a = 0; a < K; ++a)
+            for (int b = 0; b < K; ++b) {
+                T sum(0.0);
+                for (int c = 0; c < K; ++c) sum += Q1[a * K + c] * Km[c * K + b];
+                t[a * K + b] = sum;
+            }
+        for (int a = 0; a < K; ++a)
+            for (int b = 0; b < K; ++b) {
+                T sum = Km[a * K + b];
+                for (int c = 0; c < K; ++c) sum += Km[a * K + c] * t[c * K + b];
+                V[a * K + b] = sum;
+            }
+    }
+    if (s > 0) hand_down(s, j, C, Q1, hX, h);
+}
+
+// W, Upsilon and omega on this node's front: its own columns first, then its packed columns.
+template <class T>
+template <class A>
+void Sweep<T>::hand_down(int s, int j, const A *C, const T *Q1, const T *hX, const T *h) {
+    const Stage &stage = plan_.stages[s];
+    const int K = stage.k, width = stage.width(j), n = K + width;
+    Level &level = levels_[s];
+    const T *Km = &level.K[static_cast<std::size_t>(j) * K * K];
+    const std::int32_t *map = width ? &stage.map[stage.start[j]] : nullptr;
+    const bool at_root = stage.parent.empty();
+    const Level *up = at_root ? nullptr : &levels_[s + 1];
+    const std::int64_t Q = plan_.Q;
+    const int front = at_root ? 0 : plan_.stages[s + 1].k + plan_.stages[s + 1].width(stage.parent[j]);
+    auto above = [&](int a, int b) {
+        const std::int64_t x = map[std::min(a, b)], y = map[std::max(a, b)];
+        return at_root ? root.K.get(x * Q + y) : up->W[x * front + y];
+    };
+    level.W.assign(static_cast<std::size_t>(n) * n, T(0.0));
+    level.WX.assign(static_cast<std::size_t>(n) * p_, T(0.0));
+    level.Wy.assign(n, T(0.0));
+    std::vector<T> CW(static_cast<std::size_t>(K) * width, T(0.0));
+    for (int c = 0; c < width; ++c)
+        for (int e = 0; e < width; ++e) {
+            const T x = above(c, e);
+            for (int a = 0; a < K; ++a) CW[static_cast<std::size_t>(a) * width + e] += C[static_cast<std::size_t>(a) * width + c] * x;
+        }
+    for (int a = 0; a < K; ++a)
+        for (int b = 0; b < K; ++b) {
+            T sum = Km[a * K + b];
+            for (int c = 0; c < K; ++c)
+                for (int e = 0; e < K; ++e) sum += Km[a * K + c] * Q1[c * K + e] * Km[e * K + b];
+            level.W[static_cast<std::size_t>(a) * n + b] = sum;
+        }
+    for (int c = 0; c < width; ++c) {
+        for (int a = 0; a < K; ++a) {
+            T sum(0.0);
+            for (int b = 0; b < K; ++b) sum += Km[a * K + b] * CW[static_cast<std::size_t>(b) * width + c];
+            level.W[static_cast<std::size_t>(a) * n + K + c] = -sum;
+            level.W[static_cast<std::size_t>(K + c) * n + a] = -sum;
+        }
+        for (int e = 0; e < width; ++e) level.W[static_cast<std::size_t>(K + c) * n + K + e] = above(c, e);
+        level.Wy[K + c] = at_root ? -root.modes[map[c]] : up->Wy[map[c]];
+        for (int x = 0; x < p_; ++x)
+            level.WX[static_cast<std::size_t>(K + c) * p_ + x] =
+                at_root ? root.Upsilon[x * Q + map[c]] : up->WX[static_cast<std::size_t>(map[c]) * p_ + x];
+    }
+    for (int a = 0; a < K; ++a)
+        for (int b = 0; b < K; ++b) {
+            level.Wy[a] -= Km[a * K + b] * h[b];
+            for (int x = 0; x < p_; ++x) level.WX[static_cast<std::size_t>(a) * p_ + x] -= Km[a * K + b] * hX[b * p_ + x];
+        }
+}
+
+template class Sweep<double>;
+template class Sweep<Dual>;
+
+}  // namespace me

@@ -1,0 +1,87 @@
+// One evaluation: up the forest to absorb every level, the root, and down again for the derivatives.
+//
+// At a level with cross-products A (own), C (with what lies further up), relative covariance S = Lambda Lambda':
+//   M = Lambda' A Lambda + I,   K = Lambda M^-1 Lambda',   N = (I + S A)^-1,   H0 = A N;
+//   further up loses C' K C.  Down again, with W the part of (S^-1 + A)^-1 further up,
+//   H = H0 - N' (C W C') N is this level's block of Z'V^-1Z,  s = N' h its part of Z'Py,  K h its conditional mode.
+#pragma once
+
+#include <vector>
+
+#include "core/dense_root.hpp"
+#include "core/dual.hpp"
+#include "core/plan.hpp"
+#include "core/small.hpp"
+
+namespace me {
+
+// Sum of logarithms that takes few of them.
+template <class T>
+class LogSum {
+  public:
+    void add(const T &x) {
+        product_ *= x;
+        if (value(product_) > 1e200 || value(product_) < 1e-200) flush();
+    }
+    T total() {
+        flush();
+        return sum_;
+    }
+
+  private:
+    void flush() {
+        sum_ += logarithm(product_);
+        product_ = T(1.0);
+    }
+    T sum_ = T(0.0), product_ = T(1.0);
+};
+
+template <class T>
+class Sweep {
+  public:
+    Sweep(const Plan &plan, const Response &response, const Factors<T> &factors);
+
+    bool up();                 // false when a factorisation fails
+    void down(bool variances);  // after up(): sums over levels, s, modes; conditional variances on request
+
+    T log_det() { return log_det_ + root.log_det; }
+
+    Root<T> root;
+    std::vector<std::vector<T>> modes, s;  // by block (n_levels, k)
+    std::vector<std::vector<T>> H, UVU, ss;  // by block (k, k): sums of H, of U (X'V^-1X)^-1 U', of s s'
+    std::vector<std::vector<T>> variances;   // by block (n_levels, k, k)
+
+
+    friend class InnerProducts;
+
+  private:
+    struct Level {  // working copies of one stage; the first stage reads the plan itself
+        std::vector<T> A, C, CX, Cy;
+        std::vector<T> K, N, H0;
+        std::vector<T> front, frontX, fronty;       // what children pass on beyond this node, for the node at hand
+        std::vector<T> W, WX, Wy;                   // down: what this node hands to its children
+    };
+
+    void visit(int stage, int node);
+    template <int KK, class A>
+    void eliminate(int stage, int node, const A *own, const A *C, const A *CX, const A *Cy);
+    void pass_up(int stage, int node, int width);
+    void descend(int stage, int node, bool variances);
+    template <int KK, class A>
+    void differentiate(int stage, int node, bool variances, const A *C, const A *CX, const A *Cy);
+    template <class A>
+    void hand_down(int stage, int node, const A *C, const T *Q1, const T *hX, const T *h);
+    T *s_at(int block, int level, int k) { return &s[block][static_cast<std::size_t>(level) * k]; }
+
+    const Plan &plan_;
+    const Response &response_;
+    const Factors<T> &factors_;
+    int p_, d_;
+    bool ok_ = true;
+    std::vector<Level> levels_;
+    T log_det_ = T(0.0);
+    LogSum<T> logs_;
+    std::vector<T> scratch_, R_;
+};
+
+}  // namespace me
