@@ -42,6 +42,8 @@ format: $(DEV)/.ready
 
 bench: $(BENCH)/mixedeffects/.ready $(RIVALS:%=$(BENCH)/%/.ready)
 	$(BENCH)/mixedeffects/bin/python benchmarks/run.py $(BENCH_ARGS)
+	$(BENCH)/mixedeffects/bin/python benchmarks/scaling.py
+	$(BENCH)/mixedeffects/bin/python benchmarks/imports.py
 
 # The wheel is installed where no compiler can be called, and used there.
 wheel:

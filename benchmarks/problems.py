@@ -37,7 +37,9 @@ class Problem:
 
     def record(self) -> dict[str, object]:
         """Return what a library's program needs, ready for JSON."""
-        return asdict(self) | {"csv": str(CACHE / f"{self.data}.csv")}
+        facts = asdict(self) | {"csv": str(CACHE / f"{self.data}.csv")}
+        del facts["expected"]  # no program is told the answer
+        return facts
 
 
 SLEEP = dict(
@@ -86,7 +88,7 @@ PROBLEMS = {
             title="1,000,000 rows, random slope in 10,000 string-named groups",
             data="slopes_1m",
             formula="y ~ x + (x | g)",
-            expected=float("nan"),
+            expected=2915242.03974778,
             factors=(),
             texts=("g",),
             fixed="y ~ x",
@@ -98,7 +100,7 @@ PROBLEMS = {
             title="500,000 rows, random intercept in 125,000 groups",
             data="intercepts_500k",
             formula="y ~ x + (1 | g)",
-            expected=float("nan"),
+            expected=1577512.80517857,
             factors=(),
             fixed="y ~ x",
             group="g",

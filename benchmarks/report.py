@@ -54,8 +54,8 @@ def about(run: dict[str, Any]) -> str:
     versions = "; ".join(f"{name} {' '.join(map(str, found.values()))}" for name, found in run["versions"].items())
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
-        f"commit {machine['commit']}, {machine['date']}, load {machine['load_average']:.1f} at the end.\n\n"
-        f"Versions: {versions}."
+        f"commit {machine['commit']}, {machine['date']}, load {machine['load_average']:.1f} at the end."
+        + (f"\n\nVersions: {versions}." if versions else "")
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import resource
 import shutil
 import subprocess
@@ -31,11 +32,12 @@ AGREES = 1e-6
 MEMORY = 12 * 2**30  # bytes a library's process may map
 SLOW = 10.0  # seconds a fit; slower ones are run in two rounds only
 
-# name -> (environment, program)
+# name -> (environment, program, its further arguments)
 LIBRARIES = {
     "ours": ("mixedeffects", "ours.py"),
     "lme4": (None, "lme4.R"),
     "glmm": ("glmm", "rival_glmm.py"),
+    "glmm-defaults": ("glmm", "rival_glmm.py", "defaults"),
     "mixedlm": ("mixedlm", "rival_mixedlm.py"),
     "mixedlm-rs": ("mixedlm-rs", "rival_mixedlm_rs.py"),
     "lme-python": ("lme-python", "rival_lme_python.py"),
@@ -56,35 +58,34 @@ class Cell:
         return bool(self.verdict) or (bool(self.times) and min(self.times) > SLOW and len(self.times) > 1)
 
 
-def command(library: str, ours: str) -> list[str] | None:
-    """Return the interpreter and the program, or None where the library is not installed."""
-    environment, program = LIBRARIES[library]
-    path = str(HERE / "libraries" / program)
+def command(library: str, ours: str, job: dict[str, object]) -> list[str] | None:
+    """Return the command of one process, or None where the library is not installed."""
+    environment, program, *further = LIBRARIES[library]
     if environment is None:
-        found = shutil.which("Rscript")
-        return [found, path] if found else None
-    if library == "ours":
-        return [ours, path]
-    python = ENVIRONMENTS / environment / "bin" / "python"
-    return [str(python), path] if python.exists() else None
+        interpreter = shutil.which("Rscript")
+    elif library == "ours":
+        interpreter = ours
+    else:
+        interpreter = shutil.which(ENVIRONMENTS / environment / "bin" / "python")
+    return [interpreter, str(HERE / "libraries" / program), json.dumps(job), *further] if interpreter else None
 
 
 def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
-def visit(program: list[str], job: dict[str, object], timeout: float) -> dict[str, object]:
+def visit(program: list[str] | None, timeout: float) -> dict[str, object]:
     """Run one library's process once and return its report, or {"verdict": why there is none}."""
+    if program is None:
+        return {"verdict": "not installed"}
     try:
-        done = subprocess.run(
-            [*program, json.dumps(job)], capture_output=True, text=True, timeout=timeout, preexec_fn=limit_memory
-        )
+        done = subprocess.run(program, capture_output=True, text=True, timeout=timeout, preexec_fn=limit_memory)
     except subprocess.TimeoutExpired:
         return {"verdict": f"no answer in {timeout:.0f} s"}
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        said = next((line for line in reversed(lines) if "Error" in line), lines[-1])
+        said = next((line for line in reversed(lines) if re.search(r"Error\b|memory allocation", line)), lines[-1])
         return {"verdict": f"failed: {said[:120]}"}
     report = json.loads(lines[-1])
     return {"verdict": "not supported", **report} if report.get("unsupported") else report
@@ -110,10 +111,10 @@ def compare(problem: Problem, libraries: list[str], options: argparse.Namespace)
     for turn in range(options.rounds):
         first = turn % len(libraries)
         for library in [*libraries[first:], *libraries[:first]]:
-            cell, program = cells[library], command(library, options.python)
+            cell = cells[library]
             if cell.given_up:
                 continue
-            found = visit(program, job, options.timeout) if program else {"verdict": "not installed"}
+            found = visit(command(library, options.python, job), options.timeout)
             cell.verdict = str(found.get("verdict", ""))
             cell.times += found.get("seconds", [])
             cell.criterion = found.get("criterion", cell.criterion)

@@ -38,7 +38,7 @@ TOP = frozenset({"__init__"})
 _FRAMES = frozenset({"frame", "datasets", "tables", "results"})
 # Which parts of the package may import an outside library (imports for type checking only are free).
 OUTSIDE: dict[str, frozenset[str]] = {
-    "pandas": _FRAMES,
+    "pandas": _FRAMES | {"design"},  # formulaic works on pandas frames
     "polars": _FRAMES,
     "pyarrow": _FRAMES,
     "duckdb": _FRAMES,
