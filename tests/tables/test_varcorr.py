@@ -47,6 +47,15 @@ def test_changing_a_frame_changes_nothing_here(machines):
     assert machines.covariance["Worker"].loc["Intercept", "Intercept"] > 0
 
 
+def test_the_matrix_of_a_term_cannot_be_changed():
+    given = np.eye(1)
+    term = RandomTermCovariance(key="g", group="g", names=("Intercept",), covariance=given)
+    given[0, 0] = 4.0
+    assert term.sd.tolist() == [1.0]
+    with pytest.raises(ValueError, match="read-only"):
+        term.covariance[0, 0] = 4.0
+
+
 def test_correlations_with_a_zero_sd_are_nan():
     term = RandomTermCovariance(
         key="Subject", group="Subject", names=("Intercept", "Days"), covariance=np.array([[4.0, 0.0], [0.0, 0.0]])

@@ -53,6 +53,11 @@ class Coefficients:
         """Names of the estimated coefficients."""
         return [self.names[i] for i in self.kept]
 
+    @property
+    def has_stars(self) -> bool:
+        """Whether any p-value is small enough for a mark."""
+        return self.p_value is not None and bool(np.any(self.p_value < 0.1))
+
     def cells(self, digits: int, *, stars: bool) -> tuple[list[str], list[list[str]]]:
         """Return the heads and the columns of the printed table of estimated coefficients, as text.
 
@@ -61,7 +66,7 @@ class Coefficients:
         digits : int
             Significant digits of estimates and standard errors.
         stars : bool
-            Whether p-values, if there are any, get their marks in one more column without a head.
+            Whether p-values get their marks, if any has one, in one more column without a head.
         """
         kept = self.kept
         heads = ["Estimate", "Std. Error"]
@@ -78,7 +83,7 @@ class Coefficients:
             p = self.p_value[kept].tolist()
             heads.append("Pr(>|t|)")
             columns.append(common_width(format_p_values(p, decimals), right=True))
-            if stars:
+            if stars and self.has_stars:
                 heads.append("")
                 columns.append(common_width([significance_stars(x) for x in p], right=False))
         return heads, columns

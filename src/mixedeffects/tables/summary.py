@@ -176,7 +176,7 @@ class Summary:
         heads, columns = coefficients.cells(_DIGITS, stars=self.stars)
         lines = ["", "Fixed effects:"]
         lines += matrix_lines(columns, heads=heads, row_names=coefficients.kept_names, right=True)
-        if self.stars and coefficients.p_value is not None:
+        if self.stars and coefficients.has_stars:
             lines += STARS_LEGEND
         return lines
 
@@ -232,7 +232,7 @@ class Summary:
             return []
         heads, columns = coefficients.cells(_DIGITS, stars=self.stars)
         parts = [table([coefficients.kept_names, *columns], heads=["", *heads], caption="Fixed effects")]
-        if self.stars and coefficients.p_value is not None:
+        if self.stars and coefficients.has_stars:
             parts.append(paragraph(STARS_LEGEND[1]))
         if note := self._correlation_note():
             parts.append(paragraph(" ".join(note)))

@@ -31,13 +31,18 @@ class RandomTermCovariance:
     names : tuple of str, length k
         Names of the columns.
     covariance : ndarray, shape (k, k)
-        Variances and covariances.
+        Variances and covariances; a read-only copy of what is given.
     """
 
     key: str
     group: str
     names: tuple[str, ...]
     covariance: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        copy = np.array(self.covariance, dtype=np.float64)
+        copy.flags.writeable = False
+        object.__setattr__(self, "covariance", copy)
 
     @property
     def sd(self) -> NDArray[np.float64]:
