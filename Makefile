@@ -21,6 +21,7 @@ CHECKED := src tests tools benchmarks examples
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+.NOTPARALLEL:
 .PHONY: demo test lint format bench wheel clean
 
 demo: $(DEMO)/.ready
@@ -72,14 +73,12 @@ $(DEV)/.ready: $(DEV)/.packages $(CORE)
 $(DEMO)/.ready: $(SOURCES)
 	$(PYTHON) -m venv $(DEMO)
 	$(DEMO)/bin/python -m pip install --quiet --upgrade pip
-	$(DEMO)/bin/python -m pip install --quiet --force-reinstall --no-deps .
 	$(DEMO)/bin/python -m pip install --quiet ".[plots]"
 	touch $@
 
 $(BENCH)/mixedeffects/.ready: $(SOURCES)
 	$(PYTHON) -m venv $(BENCH)/mixedeffects
 	$(BENCH)/mixedeffects/bin/python -m pip install --quiet --upgrade pip
-	$(BENCH)/mixedeffects/bin/python -m pip install --quiet --force-reinstall --no-deps .
 	$(BENCH)/mixedeffects/bin/python -m pip install --quiet .
 	touch $@
 
