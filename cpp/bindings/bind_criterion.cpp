@@ -44,6 +44,7 @@ nb::dict to_dict(const me::Plan &plan, me::Evaluation &&e) {
     out["beta"] = to_array(std::move(e.beta), {p});
     out["XVX"] = to_array(std::move(e.XVX), {p, p});
     out["modes"] = by_block(plan, std::move(e.modes), 1);
+    out["s"] = by_block(plan, std::move(e.s), 1);
     out["G"] = by_block(plan, std::move(e.G), 2);
     return out;
 }

@@ -96,11 +96,12 @@ Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform
     sweep.down(false);
     out.beta = sweep.root.beta;
     out.XVX = sweep.root.XVX;
-    out.modes = sweep.modes;
     out.G = make_G(sweep, reml_, m);
     const auto tangents = make_tangents(*plan_, transform);
     out.gradient = make_gradient(*plan_, factors, out.G, tangents);
     InnerProducts products(*plan_, sweep, factors, tangents);
+    out.modes = std::move(sweep.modes);
+    out.s = std::move(sweep.s);
     const std::size_t d = out.gradient.size();
     out.curvature.resize(d * d);
     for (std::size_t e = 0; e < d; ++e)

@@ -24,6 +24,7 @@ struct Evaluation {
     std::vector<double> beta;       // p, of X R^-1, to be added to b0
     std::vector<double> XVX;        // p x p, X'V^-1X of X R^-1
     std::vector<std::vector<double>> modes;  // by block (n_levels, k): conditional modes of the working columns
+    std::vector<std::vector<double>> s;      // by block (n_levels, k): Z'Py, from which modes = S s
     std::vector<std::vector<double>> G;      // by block (k, k): derivative with respect to the relative covariance
 };
 

@@ -108,6 +108,17 @@ class Model {
 
 }  // namespace
 
+namespace {
+
+// Measured on the reference models: a wider first region and faster growth than 1 and 2 save a tenth of the evaluations.
+constexpr double first_radius = 2.0, largest_radius = 100.0, growth = 3.0;
+
+// When progress per step is worse than this factor near the optimum, the exact Hessian pays; it is dear beside an
+// evaluation when the dense block is large, and then it is kept for the points where nothing else moves.
+double slow_progress(const Criterion &criterion) { return criterion.plan().Q <= 300 ? 0.02 : 0.5; }
+
+}  // namespace
+
 NewtonResult minimize(const Criterion &criterion, std::vector<double> start, const NewtonOptions &options) {
     NewtonResult out;
     out.theta = std::move(start);
@@ -115,7 +126,7 @@ NewtonResult minimize(const Criterion &criterion, std::vector<double> start, con
     out.n_evaluations = 1;
     if (!out.evaluation.ok) return out;
     const int n = criterion.n_theta();
-    double radius = 1.0, last = std::numeric_limits<double>::infinity();
+    double radius = first_radius, last = std::numeric_limits<double>::infinity();
     bool exact = false;
     int accepted = 0;
     auto curvature = [&]() -> std::vector<double> {
@@ -130,7 +141,7 @@ NewtonResult minimize(const Criterion &criterion, std::vector<double> start, con
     out.trace.push_back({out.evaluation.value, model.decrement(), radius, 0.0, true, exact});
     while (true) {
         out.decrement = model.decrement();
-        if (!exact && accepted >= 2 && out.decrement > 0.5 * last && out.decrement < 1.0) {
+        if (!exact && accepted >= 2 && out.decrement > slow_progress(criterion) * last && out.decrement < 1.0) {
             exact = true;  // close, yet only linear progress: average information is off here
             model = Model(out.evaluation.gradient, curvature());
             out.decrement = model.decrement();
@@ -152,10 +163,8 @@ NewtonResult minimize(const Criterion &criterion, std::vector<double> start, con
         const double noise = 1e-13 * std::abs(out.evaluation.value);
         const bool accept = ratio > 1e-4 || (-predicted < options.tolerance + noise && change <= 0.1 * options.tolerance + noise);
         if (ratio > 0.75)
-            radius = std::min(std::max(radius, 2.0 * length), 100.0);
-        else if (ratio < 0.25 && !accept)
-            radius = 0.25 * length;
-        else if (ratio < 0.25 && -predicted > noise)
+            radius = std::min(std::max(radius, growth * length), largest_radius);
+        else if (ratio < 0.25 && (!accept || -predicted > noise))
             radius = 0.25 * length;
         if (accept) {
             ++accepted;

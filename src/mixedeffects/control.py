@@ -1,0 +1,56 @@
+"""How a model is fitted: the options that `lmer` takes as `control`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """Options of the optimizer and of the computation.
+
+    Parameters
+    ----------
+    tolerance : float
+        Stop when the Newton decrement, the gain in the criterion that one more step promises, is below this. It is in
+        units of the criterion (twice a log-likelihood), so it depends on no unit of the data.
+    max_evaluations : int
+        Stop without convergence after so many evaluations of the criterion.
+    start : sequence of float, optional
+        Starting value of theta, in the order of `fit.theta`.
+    fixed_theta : sequence of float, optional
+        Evaluate the model at this theta and do not optimize: a known relative covariance structure.
+    threads : int, optional
+        Threads for the pass over the rows; all processors by default. The answer does not depend on it.
+    solver : {"direct"}
+        Direct factorisation.
+    """
+
+    tolerance: float = 1e-9
+    max_evaluations: int = 200
+    start: Sequence[float] | None = None
+    fixed_theta: Sequence[float] | None = None
+    threads: int | None = None
+    solver: Literal["direct"] = "direct"
+
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0:
+            raise ValueError(f"tolerance must be positive, not {self.tolerance!r}")
+        if self.max_evaluations < 1:
+            raise ValueError(f"max_evaluations must be at least 1, not {self.max_evaluations!r}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads must be at least 1, not {self.threads!r}")
+        if self.solver != "direct":
+            raise ValueError(f"solver must be 'direct', not {self.solver!r}")
+        if self.start is not None and self.fixed_theta is not None:
+            raise ValueError("start and fixed_theta exclude each other: fixed_theta is not optimized")
+
+    @property
+    def n_threads(self) -> int:
+        """Threads in use."""
+        return self.threads or os.cpu_count() or 1
