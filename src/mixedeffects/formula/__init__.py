@@ -1,0 +1,14 @@
+"""Model formulas: text to an immutable `Formula`, and the only expressions that may be evaluated.
+
+Random-effects terms are split off before formulaic sees the rest, and every expression is checked
+against a closed list of syntax and functions, so that no formula can run arbitrary Python.
+"""
+
+from __future__ import annotations
+
+from mixedeffects.formula.evaluate import evaluate
+from mixedeffects.formula.functions import formulaic_context
+from mixedeffects.formula.grammar import parse
+from mixedeffects.formula.terms import Formula, RandomTerm
+
+__all__ = ["Formula", "RandomTerm", "evaluate", "formulaic_context", "parse"]
