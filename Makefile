@@ -79,7 +79,7 @@ $(DEMO)/.ready: $(SOURCES)
 $(BENCH)/mixedeffects/.ready: $(SOURCES)
 	$(PYTHON) -m venv $(BENCH)/mixedeffects
 	$(BENCH)/mixedeffects/bin/python -m pip install --quiet --upgrade pip
-	$(BENCH)/mixedeffects/bin/python -m pip install --quiet .
+	$(BENCH)/mixedeffects/bin/python -m pip install --quiet . pyarrow
 	touch $@
 
 # A rival that cannot be installed is left out of the table; run.py says so.
