@@ -47,8 +47,8 @@ class Design:
         By decreasing number of levels, ties as written: the order of theta.
     contrasts : dict
         The contrasts asked for, by column.
-    rows : ndarray of int64 (n,)
-        Positions of the rows in the caller's data.
+    kept_rows : ndarray of int64 (n,) or None
+        Positions of the rows in the caller's data; None if no row was dropped.
     n_missing, n_zero_weight : int
         Rows that were dropped for missing values, and for a weight of zero.
     data_kind : {"pandas", "polars", "pyarrow", "dict"}
@@ -67,7 +67,7 @@ class Design:
     encoding: Encoding
     terms: tuple[RandomBlock, ...]
     contrasts: Mapping[str, Contrasts]
-    rows: NDArray[np.int64]
+    kept_rows: NDArray[np.int64] | None
     n_missing: int
     n_zero_weight: int
     data_kind: str
@@ -80,6 +80,11 @@ class Design:
     def nobs(self) -> int:
         """Number of rows n."""
         return len(self.y)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Positions of the rows in the caller's data, (n,)."""
+        return np.arange(self.nobs) if self.kept_rows is None else self.kept_rows
 
     @property
     def assign(self) -> tuple[tuple[str, slice], ...]:
@@ -201,7 +206,7 @@ def design(
         encoding=encoding,
         terms=terms,
         contrasts=coding,
-        rows=frame.rows,
+        kept_rows=frame.kept,
         n_missing=frame.n_missing,
         n_zero_weight=frame.n_zero_weight,
         data_kind=frame.kind,
@@ -235,7 +240,7 @@ def _incomplete(column: NDArray[np.float64], name: str, frame: ModelFrame) -> tu
     if len(infinite):
         at = int(infinite[0])
         raise DataError(
-            f"{name!r} has the value {column[at]} in row {int(frame.rows[at])}; change the expression or drop the row"
+            f"{name!r} has the value {column[at]} in row {frame.row(at)}; change the expression or drop the row"
         )
     missing = np.isnan(column)
     return (missing, name) if missing.any() else None

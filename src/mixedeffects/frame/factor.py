@@ -104,9 +104,11 @@ def level_labels(values: NDArray[Any]) -> NDArray[Any]:
 def _time_labels(values: NDArray[Any]) -> NDArray[Any]:
     if values.dtype.kind == "m":
         return np.array([str(value) for value in pd.TimedeltaIndex(values)], dtype=object)
-    days = values.astype("datetime64[D]")
-    whole_days = bool((days == values).all())
-    return np.datetime_as_string(days if whole_days else values).astype(object)
+    for unit in ("D", "m", "s", "ms", "us"):
+        coarse = values.astype(f"datetime64[{unit}]")
+        if (coarse == values).all():
+            return np.datetime_as_string(coarse).astype(object)
+    return np.datetime_as_string(values).astype(object)
 
 
 def encode(column: RawColumn) -> Factor:
@@ -171,22 +173,25 @@ def _encode_integers(values: NDArray[Any], missing: NDArray[np.bool_] | None) ->
     low, high = int(values.min()), int(values.max())
     if high - low < max(2 * len(values), 1 << 16):
         codes, found = _compact(values, low, high - low + 1)
-        return codes, (found + low).astype(values.dtype)
+        # Modular arithmetic in the type itself is exact, also where the offset alone would not fit.
+        return codes, found.astype(values.dtype) + values.dtype.type(low)
     return _encode_hashed(values)
 
 
 def _compact(values: NDArray[Any], low: int, size: int) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     """Codes of integers in ``[low, low + size)`` through a table, a chunk of rows at a time, and the offsets that occur."""
+    # Offsets of a narrow type need not fit into it.
+    wide = np.int64 if values.dtype.itemsize < 4 else values.dtype
     seen = np.zeros(size, dtype=bool)
     for start in range(0, len(values), _CHUNK):
-        seen[values[start : start + _CHUNK] - low] = True
+        seen[np.subtract(values[start : start + _CHUNK], low, dtype=wide)] = True
     found = np.flatnonzero(seen)
     table = np.cumsum(seen, dtype=np.int32)
     table -= 1
     codes = np.empty(len(values), dtype=np.int32)
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK]
-        np.take(table, chunk - low, out=codes[start : start + _CHUNK], mode="clip")
+        np.take(table, np.subtract(chunk, low, dtype=wide), out=codes[start : start + _CHUNK], mode="clip")
     return codes, found
 
 

@@ -39,8 +39,8 @@ class ModelFrame:
         factors for text and categories.
     factors : dict of str to Factor
         The grouping columns.
-    rows : ndarray of int64 (n,)
-        Positions of the rows in the data.
+    kept : ndarray of int64 (n,) or None
+        Positions of the rows in the data; None if no row was dropped.
     missing_in : dict of str to int
         Rows dropped for a missing value, by the (first) column that lacks one.
     n_missing, n_zero_weight : int
@@ -56,7 +56,7 @@ class ModelFrame:
     offset: Vector | None
     columns: dict[str, Column]
     factors: dict[str, Factor]
-    rows: NDArray[np.int64]
+    kept: NDArray[np.int64] | None
     missing_in: dict[str, int]
     n_zero_weight: int
     kind: FrameKind
@@ -66,6 +66,15 @@ class ModelFrame:
     def n_rows(self) -> int:
         """Number of rows kept."""
         return len(self.y)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Positions of the rows in the data, (n,). Computed at every call where no row was dropped."""
+        return np.arange(self.n_rows) if self.kept is None else self.kept
+
+    def row(self, position: int) -> int:
+        """Return the position in the data of one of the rows."""
+        return position if self.kept is None else int(self.kept[position])
 
     @property
     def n_missing(self) -> int:
@@ -89,7 +98,7 @@ class ModelFrame:
             With "raise" an error names the expression and the first row instead.
         """
         if missing == "raise":
-            raise _missing_error(f"{cause!r} gives", int(self.rows[np.flatnonzero(incomplete)[0]]))
+            raise _missing_error(f"{cause!r} gives", self.row(int(np.flatnonzero(incomplete)[0])))
         keep = ~incomplete
         if not keep.any():
             raise DataError(f"no rows are left: {cause!r} gives a missing value in every row")
@@ -119,7 +128,7 @@ def _keep_rows(frame: ModelFrame, keep: NDArray[np.bool_]) -> ModelFrame:
         offset=None if frame.offset is None else frame.offset[keep],
         columns={name: take(column, keep) for name, column in frame.columns.items()},
         factors={name: factor.take(keep) for name, factor in frame.factors.items()},
-        rows=frame.rows[keep],
+        kept=frame.rows[keep],
     )
 
 
@@ -182,14 +191,14 @@ def model_frame(
     keep, missing_in = _complete_rows(raw, n_rows, missing=missing)
     factors = {name: _kept(encode(raw[name]), keep) for name in grouping}
     columns = {column.name: _kept_column(column, keep, factors) for column in predictors}
-    rows = np.arange(n_rows) if keep is None else np.flatnonzero(keep)
+    kept = None if keep is None else np.flatnonzero(keep)
     frame = ModelFrame(
-        y=np.empty(len(rows)),
+        y=np.broadcast_to(0.0, n_rows if kept is None else len(kept)),
         weights=_number(extra["weights"], keep),
         offset=_number(extra["offset"], keep),
         columns=columns,
         factors=factors,
-        rows=rows,
+        kept=kept,
         missing_in=missing_in,
         n_zero_weight=0,
         kind=source.kind,
@@ -311,7 +320,7 @@ def _with_response(frame: ModelFrame, formula: Formula, functions: Functions | N
         if not clean and (incomplete := np.isnan(values)).any():
             # The same row may be missing in both; the frame is rebuilt before the next one is looked at.
             return _with_response(frame.drop(incomplete, cause, missing=missing), formula, functions, missing=missing)
-    _check_finite(frame.y, f"the response {formula.response!r} has", frame.rows)
+    _check_finite(frame.y, f"the response {formula.response!r} has", frame.kept)
     return frame
 
 
@@ -351,7 +360,7 @@ def _without_zero_weights(frame: ModelFrame, argument: Any) -> ModelFrame:
         at = int(impossible[0])
         label = repr(argument) if isinstance(argument, str) else "as given"
         raise DataError(
-            f"weights ({label}): {values[at]:g} in row {int(frame.rows[at])}; a weight is a finite number, 0 or greater"
+            f"weights ({label}): {values[at]:g} in row {frame.row(at)}; a weight is a finite number, 0 or greater"
         )
     keep = values > 0
     n_zero = int(len(keep) - keep.sum())
@@ -364,4 +373,4 @@ def _without_zero_weights(frame: ModelFrame, argument: Any) -> ModelFrame:
 
 def _check_offset(frame: ModelFrame) -> None:
     if frame.offset is not None:
-        _check_finite(frame.offset, "the offset has", frame.rows)
+        _check_finite(frame.offset, "the offset has", frame.kept)

@@ -267,8 +267,12 @@ def from_polars(name: str, series: Any) -> RawColumn:
     import narwhals.stable.v2 as nw
 
     dtype = series.dtype
-    if dtype in (nw.Categorical, nw.Enum):
-        return _from_polars_categories(name, series)
+    if dtype == nw.Enum:
+        codes = series.to_native().to_physical().cast(int).fill_null(-1).to_numpy()
+        return from_categories(name, codes, np.array(dtype.categories, dtype=object))
+    if dtype == nw.Categorical:
+        # polars orders these by their text; the numbers behind them depend on what else the process has read.
+        series, dtype = series.cast(nw.String), nw.String
     try:
         import pyarrow as pa  # noqa: F401
     except ImportError:
@@ -276,14 +280,6 @@ def from_polars(name: str, series: Any) -> RawColumn:
     if dtype == nw.String:
         return from_arrow(name, series.to_arrow())
     return _from_polars_numpy(name, series)
-
-
-def _from_polars_categories(name: str, series: Any) -> RawColumn:
-    native = series.to_native()
-    codes = native.to_physical().cast(int)
-    codes = codes.fill_null(-1).to_numpy()
-    categories = np.array(native.cat.get_categories().to_list(), dtype=object)
-    return from_categories(name, codes, categories)
 
 
 def _from_polars_numpy(name: str, series: Any) -> RawColumn:

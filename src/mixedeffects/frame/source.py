@@ -72,9 +72,11 @@ class Source:
         if len(available) != len(self.names):
             for name in wanted:
                 if self.names.count(name) > 1:
-                    raise DataError(
-                        f"the data have {self.names.count(name)} columns named {name!r}; rename or drop all but one"
-                    )
+                    raise _duplicated(name, self.names.count(name))
+
+
+def _duplicated(name: str, count: int) -> DataError:
+    return DataError(f"the data have {count} columns named {name!r}; rename or drop all but one")
 
 
 def _hint(name: str, names: tuple[str, ...]) -> str:
@@ -133,7 +135,12 @@ def _narwhals_source(data: Any) -> Source:
 
     try:
         frame = nw.from_native(data)
+    except nw.exceptions.DuplicateError:
+        twice = next(name for name in data.column_names if data.column_names.count(name) > 1)
+        raise _duplicated(twice, data.column_names.count(twice)) from None
     except TypeError:
+        if hasattr(data, "__arrow_c_stream__"):
+            return _narwhals_source(nw.from_arrow(data, backend="pyarrow").to_native())
         kind = f"{type(data).__module__}.{type(data).__qualname__}".removeprefix("builtins.")
         raise DataError(f"data of type {kind} cannot be read; give {_SUPPORTED}") from None
     if isinstance(frame, nw.LazyFrame):
@@ -186,10 +193,10 @@ def _list_to_array(values: list[Any] | tuple[Any, ...] | range) -> np.ndarray[An
 def _read_foreign(name: str, values: Any) -> RawColumn:
     import narwhals.stable.v2 as nw
 
+    if type(values).__module__.startswith("pyarrow"):
+        return from_arrow(name, values)
     try:
         series = nw.from_native(values, series_only=True)
     except TypeError:
         return from_numpy(name, np.asarray(values))
-    if series.implementation.is_pyarrow():
-        return from_arrow(name, values)
     return from_polars(name, series)
