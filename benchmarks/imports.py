@@ -33,7 +33,7 @@ def main() -> None:
     for turn in range(options.rounds + 1):
         for name, statement in STATEMENTS.items():
             call = [options.python, "-c", CLOCK.format(statement)]
-            seconds = float(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+            seconds = float(subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout)
             if turn:  # the first round fills the file system's and the interpreter's caches
                 times[name].append(seconds)
     base = median(times["its dependencies"])

@@ -70,14 +70,15 @@ def table(rows: list[dict[str, float]]) -> str:
     """Return the Markdown table, one line per size."""
     body = [
         [
-            f"{row['rows']:,}",
+            f"{row['rows']:,.0f}",
             duration(row["seconds"]),
             f"{1e9 * row['seconds'] / row['rows']:.0f} ns",
             f"{row['columns_bytes'] / 1e6:,.1f} MB",
             f"{row['imports_bytes'] / 1e6:,.0f} MB",
             f"{row['peak_bytes'] / 1e6:,.0f} MB",
             f"{row['peak_bytes'] / row['columns_bytes']:.2f}",
-            f"{row['n_evaluations']}",
+            f"{(row['peak_bytes'] - row['imports_bytes']) / row['columns_bytes']:.2f}",
+            f"{row['n_evaluations']:.0f}",
         ]
         for row in rows
     ]
@@ -89,6 +90,7 @@ def table(rows: list[dict[str, float]]) -> str:
         "after imports",
         "peak of process",
         "peak / columns",
+        "less imports",
         "evaluations",
     ]
     return markdown(header, body)
@@ -109,7 +111,7 @@ def main() -> None:
         folder = ensure(size)
         call = [options.python, __file__, "--measure", str(folder)]
         runs = [
-            json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+            json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout)
             for _ in range(options.rounds)
         ]
         rows.append({key: median(run[key] for run in runs) for key in runs[0]})
