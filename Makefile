@@ -82,7 +82,7 @@ $(BENCH)/mixedeffects/.ready: $(SOURCES)
 	$(BENCH)/mixedeffects/bin/python -m pip install --quiet . pyarrow
 	touch $@
 
-# A rival that cannot be installed is left out of the table; run.py says so.
+# A rival that cannot be installed stands in the table as failed, with the reason.
 $(BENCH)/%/.ready:
 	$(PYTHON) -m venv $(BENCH)/$*
 	$(BENCH)/$*/bin/python -m pip install --quiet --upgrade pip
