@@ -32,7 +32,11 @@ CASES = {
     "transformed": ("y ~ log(z) + I(x**2) + (log(z) | g)", None, "Intercept; log(z); I(x ** 2)"),
     "interaction_group": ("y ~ x + (1 | g:s) + (1 | h)", None, "Intercept; x"),
     "logical": ("y ~ t * x + (1 | g)", None, "Intercept; t[T.True]; x; t[T.True]:x"),
-    "spline": ("y ~ bs(x, df=5) + (1 | g)", None, "Intercept; bs(x, df=5)[1]; bs(x, df=5)[2]; bs(x, df=5)[3]; bs(x, df=5)[4]; bs(x, df=5)[5]"),
+    "spline": (
+        "y ~ bs(x, df=5) + (1 | g)",
+        None,
+        "Intercept; bs(x, df=5)[1]; bs(x, df=5)[2]; bs(x, df=5)[3]; bs(x, df=5)[4]; bs(x, df=5)[5]",
+    ),
     "as_factor": ("y ~ C(z % 3) + (1 | g)", None, "Intercept; C(z % 3)[T.1.0]; C(z % 3)[T.2.0]"),
 }
 SHORT_OF_RANK = {

@@ -67,7 +67,7 @@ def test_a_column_that_X_lacks_is_a_copy(small):
 
 def test_integer_and_aliased_columns(small):
     small = small.assign(k=small["z"].astype(int), k2=small["z"].astype(int) * 2)
-    with pytest.warns(match="k2$"):
+    with pytest.warns(match=r"k2$"):
         made = design("y ~ k + k2 + (k + k2 | s)", small)
     assert [column.dtype for column in made.terms[0].columns] == [np.float64] * 3
     np.testing.assert_array_equal(made.terms[0].columns[2], small["k2"])
@@ -113,7 +113,7 @@ def test_the_limits_are_those_of_lme4(small):
 def test_levels_are_counted_after_dropping_rows(small):
     data = small.assign(half=np.where(np.arange(36) < 18, "p", "q"))
     data.loc[data["half"] == "q", "x"] = np.nan
-    with pytest.raises(DataError, match="'half' .* has 1 level only"):
+    with pytest.raises(DataError, match=r"'half' .* has 1 level only"):
         design("y ~ x + (1 | half)", data)
 
 

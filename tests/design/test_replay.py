@@ -86,7 +86,11 @@ def test_functions_of_the_caller(data):
 @pytest.mark.parametrize(
     ("formula", "new", "match"),
     [
-        ("y ~ f + (1 | g)", {"f": ["a", "zz"]}, "'f' has levels that the model was not fitted with: 'zz'; it knows 'a', 'b', 'c'"),
+        (
+            "y ~ f + (1 | g)",
+            {"f": ["a", "zz"]},
+            "'f' has levels that the model was not fitted with: 'zz'; it knows 'a', 'b', 'c'",
+        ),
         ("y ~ C(k) + (1 | g)", {"k": [0, 9]}, "not fitted with: '9'"),
         ("y ~ x + (1 | g)", {"x": ["a", "b"]}, "x"),
         ("y ~ 1 + f + (1 | g)", {"f": [1.5, 2.5]}, "not fitted with: '1.5', '2.5'"),

@@ -23,7 +23,7 @@ def factor(values, name="g"):
 @pytest.mark.parametrize("storage", ["object", "str", "arrow"])
 def test_text_sorts_by_code_point(storage, values):
     column = {
-        "object": lambda: np.array(values + ["x"], dtype=object)[:-1],
+        "object": lambda: np.array([*values, "x"], dtype=object)[:-1],
         "str": lambda: pd.Series(values, dtype="str"),
         "arrow": lambda: pa.array(values),
     }[storage]()

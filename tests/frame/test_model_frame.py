@@ -97,9 +97,7 @@ def test_the_callers_data_stay_as_they_were(library):
     frame.y[:] = 0.0
     if isinstance(data, pd.DataFrame):
         pd.testing.assert_frame_equal(data, before)
-    elif isinstance(data, pl.DataFrame):
-        assert data.equals(before)
-    elif isinstance(data, pa.Table):
+    elif isinstance(data, pl.DataFrame | pa.Table):
         assert data.equals(before)
     else:
         for name, values in data.items():

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.design.coding import resolve
-from mixedeffects.design.encoding import Encoding, Functions, encode_columns
+from mixedeffects.design.complete import incomplete_arguments, incomplete_columns, incomplete_terms
+from mixedeffects.design.encoding import Encoding, encode_columns
 from mixedeffects.design.random import RandomBlock, check_grouping, random_blocks
 from mixedeffects.design.rank import estimable
 from mixedeffects.design.sparse import ZLabels, z_labels, z_matrix
 from mixedeffects.errors import DataError, FormulaError, RankDeficiencyWarning
 from mixedeffects.formula import Formula, parse
-from mixedeffects.frame import Factor, ModelFrame, model_frame, warn
+from mixedeffects.frame import Factor, model_frame, warn
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
     from formulaic.transforms.contrasts import Contrasts
     from numpy.typing import NDArray
+
+    from mixedeffects.design.materializer import Functions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,7 +77,8 @@ class Design:
     data_name: str | None
 
     def __repr__(self) -> str:
-        return f"Design({self.formula.text!r}, {self.nobs} rows, X {self.X.shape[1]} columns, {self.n_effects} random effects)"
+        size = f"{self.nobs} rows, X {self.X.shape[1]} columns, {self.n_effects} random effects"
+        return f"Design({self.formula.text!r}, {size})"
 
     @property
     def nobs(self) -> int:
@@ -116,7 +120,7 @@ class Design:
         return z_matrix(self.terms, self.nobs, by_column=True)
 
     def Z_labels(self, *, by_column: bool = False) -> ZLabels:
-        """The term, level and column that each column of `Z` (or of `Z_by_column`) stands for."""
+        """Name the term, level and column that each column of `Z` (or of `Z_by_column`) stands for."""
         return z_labels(self.terms, by_column=by_column)
 
 
@@ -173,25 +177,28 @@ def design(
         formula = parse(formula, functions=functions)
     if not formula.random:
         raise FormulaError(
-            f"{formula.text!r} has no random-effects term such as (1 | group); for a model without one use ordinary regression"
+            f"{formula.text!r} has no random-effects term such as (1 | group); for a model without one use ordinary "
+            "regression"
         )
     coding = resolve(contrasts)
     frame = model_frame(formula, data, weights=weights, offset=offset, missing=missing, functions=functions)
-    _check_contrasts(coding, frame)
     while True:
-        X, encoding = encode_columns(formula.fixed, frame.columns, frame.n_rows, contrasts=coding, functions=functions)
-        incomplete = _incomplete_rows(X, encoding.names, frame)
+        # Encodings that look at a whole column (poly, scale) must see the complete rows only, so a row that turns out
+        # to be incomplete means that all is done anew.
+        incomplete = incomplete_arguments(formula, frame, functions)
         if incomplete is None:
-            kept = estimable(X)
-            if not kept.all():
-                X = np.asfortranarray(X[:, kept])
+            X, encoding = encode_columns(
+                formula.fixed, frame.columns, frame.n_rows, contrasts=coding, functions=functions
+            )
+            incomplete = incomplete_columns(X, encoding.names, frame)
+        if incomplete is None:
+            X, kept = _estimable_columns(X)
             kept_names = tuple(name for name, keep in zip(encoding.names, kept, strict=True) if keep)
             terms = random_blocks(formula, frame, X, kept_names, functions)
-            incomplete = _incomplete_terms(terms, X, frame)
+            incomplete = incomplete_terms(terms, X, frame)
         if incomplete is None:
             break
-        # Encodings that look at a whole column (poly, scale) must see the complete rows only, so all is done anew.
-        frame = frame.drop(incomplete[0], incomplete[1], missing=missing)
+        frame = frame.drop(*incomplete, missing=missing)
     check_grouping(terms, frame.n_rows, allow_observation_level=allow_observation_level)
     frame.report_dropped()
     _report_aliased(encoding.names, kept)
@@ -214,49 +221,15 @@ def design(
     )
 
 
-def _check_contrasts(coding: Mapping[str, Contrasts], frame: ModelFrame) -> None:
-    for name in coding:
-        if name not in frame.columns:
-            known = ", ".join(repr(column) for column in frame.columns)
-            raise DataError(f"contrasts are given for {name!r}, which is no predictor of the formula; it has {known}")
-
-
-def _incomplete_rows(
-    X: NDArray[np.float64], names: tuple[str, ...], frame: ModelFrame
-) -> tuple[NDArray[np.bool_], str] | None:
-    """The rows in which a column is not a number, with its name; None if there are none."""
-    for j, name in enumerate(names):
-        found = _incomplete(X[:, j], name, frame)
-        if found is not None:
-            return found
-    return None
-
-
-def _incomplete(column: NDArray[np.float64], name: str, frame: ModelFrame) -> tuple[NDArray[np.bool_], str] | None:
-    with np.errstate(all="ignore"):
-        if np.isfinite(column.sum()):
-            return None
-    infinite = np.flatnonzero(np.isinf(column))
-    if len(infinite):
-        at = int(infinite[0])
+def _estimable_columns(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    kept = estimable(X)
+    rank = int(kept.sum())
+    if rank >= len(X):
         raise DataError(
-            f"{name!r} has the value {column[at]} in row {frame.row(at)}; change the expression or drop the row"
+            f"the fixed part has {rank} estimable columns for {len(X)} rows, which leaves nothing to estimate a "
+            "variance from; use fewer predictors, or a numeric one where many values are taken for categories"
         )
-    missing = np.isnan(column)
-    return (missing, name) if missing.any() else None
-
-
-def _incomplete_terms(
-    terms: tuple[RandomBlock, ...], X: NDArray[np.float64], frame: ModelFrame
-) -> tuple[NDArray[np.bool_], str] | None:
-    for block in terms:
-        for name, column in zip(block.names, block.columns, strict=True):
-            if column.strides == (0,) or column.base is X:
-                continue
-            found = _incomplete(column, name, frame)
-            if found is not None:
-                return found
-    return None
+    return (X if rank == len(kept) else np.asfortranarray(X[:, kept])), kept
 
 
 def _report_aliased(names: tuple[str, ...], kept: NDArray[np.bool_]) -> None:
@@ -264,8 +237,9 @@ def _report_aliased(names: tuple[str, ...], kept: NDArray[np.bool_]) -> None:
         return
     dropped = [name for name, keep in zip(names, kept, strict=True) if not keep]
     several = len(dropped) > 1
+    shown = ", ".join(dropped[:20]) + (f" and {len(dropped) - 20} more" if len(dropped) > 20 else "")
     warn(
         f"{len(dropped)} fixed-effects column{'s' if several else ''} dropped because earlier ones determine "
-        f"{'them' if several else 'it'}: {', '.join(dropped)}",
+        f"{'them' if several else 'it'}: {shown}",
         RankDeficiencyWarning,
     )

@@ -32,8 +32,8 @@ NAMED: dict[str, type[Contrasts]] = {
 }
 
 
-class MatrixContrasts(CustomContrasts):
-    """A contrast matrix of the caller's; where no intercept is to be spared the levels get indicator columns, as in R."""
+class MatrixContrasts(CustomContrasts):  # type: ignore[misc]
+    """A contrast matrix of the caller's; without an intercept the levels get indicator columns, as in R."""
 
     @override
     def _get_coding_matrix(
@@ -43,14 +43,17 @@ class MatrixContrasts(CustomContrasts):
 
     @override
     def get_coding_column_names(self, levels: Sequence[Hashable], reduced_rank: bool = True) -> Sequence[Hashable]:
+        """Return numbers as names, or the levels."""
         return list(range(1, self.contrasts.shape[1] + 1)) if reduced_rank else list(levels)
 
     @override
     def get_spans_intercept(self, levels: Sequence[Hashable], reduced_rank: bool = True) -> bool:
+        """Tell whether the columns add up to a constant."""
         return not reduced_rank
 
     @override
     def get_drop_field(self, levels: Sequence[Hashable], reduced_rank: bool = True) -> Hashable:
+        """Name the column that may go when the rank is to be reduced."""
         return None if reduced_rank else levels[0]
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixedeffects.design.encoding import Encoding, Functions, encode_columns
+from mixedeffects.design.encoding import Encoding, encode_columns
 from mixedeffects.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mixedeffects.design.materializer import Functions
     from mixedeffects.formula import Formula, RandomTerm
     from mixedeffects.frame import Column, Factor, ModelFrame
 
@@ -212,8 +213,8 @@ def check_grouping(blocks: tuple[RandomBlock, ...], n_rows: int, *, allow_observ
             continue
         if levels >= n_rows:
             raise DataError(
-                f"the grouping factor {block.group!r} of {block.source} has one level per observation ({levels} levels, "
-                f"{n_rows} rows); its variance cannot be told from the residual one"
+                f"the grouping factor {block.group!r} of {block.source} has one level per observation ({levels} "
+                f"levels, {n_rows} rows); its variance cannot be told from the residual one"
             )
         if block.n_effects >= n_rows:
             raise DataError(

@@ -56,9 +56,9 @@ def triangular_factor(X: NDArray[np.float64]) -> NDArray[np.float64]:
     """R of the QR factorisation of X, from chunks of rows whose factors are merged; at most (p, p)."""
     n, p = X.shape
     step = max(4 * p, _CHUNK_VALUES // p)
-    factor = np.linalg.qr(X[:step], mode="r")
+    factor: NDArray[np.float64] = np.asarray(np.linalg.qr(X[:step], mode="r"))
     for start in range(step, n, step):
-        factor = np.linalg.qr(np.vstack([factor, X[start : start + step]]), mode="r")
+        factor = np.asarray(np.linalg.qr(np.vstack([factor, X[start : start + step]]), mode="r"))
     return factor
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mixedeffects.frame.factor import Factor, cross, encode
-from mixedeffects.frame.model_frame import Column, ModelFrame, model_frame
-from mixedeffects.frame.newdata import read_columns
+from mixedeffects.frame.model_frame import ModelFrame, model_frame
+from mixedeffects.frame.newdata import Column, read_columns
 from mixedeffects.frame.notices import warn
 
 __all__ = ["Column", "Factor", "ModelFrame", "cross", "encode", "model_frame", "read_columns", "warn"]

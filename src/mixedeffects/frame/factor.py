@@ -80,7 +80,7 @@ class Factor:
         return joined
 
     def take(self, keep: NDArray[np.bool_]) -> Factor:
-        """The factor over the rows that `keep` marks, without the levels that no longer occur."""
+        """Return the factor over the rows that `keep` marks, without the levels that no longer occur."""
         return without_unused(self.name, self.codes[keep], self.levels, ordered=self.ordered)
 
     def __len__(self) -> int:
@@ -128,9 +128,7 @@ def encode(column: RawColumn) -> Factor:
     """
     if column.kind == "category":
         assert column.categories is not None
-        return without_unused(
-            column.name, column.values.astype(np.int32, copy=False), column.categories, ordered=column.ordered
-        )
+        return without_unused(column.name, column.values.astype(np.int32), column.categories, ordered=column.ordered)
     if column.kind == "text":
         codes, levels = _encode_text(column.values)
     elif column.values.dtype.kind in "iub":
@@ -179,7 +177,7 @@ def _encode_integers(values: NDArray[Any], missing: NDArray[np.bool_] | None) ->
 
 
 def _compact(values: NDArray[Any], low: int, size: int) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Codes of integers in ``[low, low + size)`` through a table, a chunk of rows at a time, and the offsets that occur."""
+    """Codes of integers in ``[low, low + size)`` through a table, and the offsets that occur."""
     # Offsets of a narrow type need not fit into it.
     wide = np.int64 if values.dtype.itemsize < 4 else values.dtype
     seen = np.zeros(size, dtype=bool)
@@ -218,7 +216,7 @@ def _encode_text(values: Any) -> tuple[NDArray[np.int32], NDArray[Any]]:
 def without_unused(
     name: str, codes: NDArray[np.int32], levels: NDArray[Any] | Crossed, *, ordered: bool = False
 ) -> Factor:
-    """A factor of the levels that occur among the codes; codes of -1 stay."""
+    """Keep the levels that occur among the codes; codes of -1 stay."""
     used = np.zeros(len(levels) + 1, dtype=bool)
     used[codes] = True
     used = used[:-1]

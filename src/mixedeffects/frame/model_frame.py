@@ -82,11 +82,11 @@ class ModelFrame:
         return sum(self.missing_in.values())
 
     def group(self, names: tuple[str, ...]) -> Factor:
-        """The grouping factor of these columns, their interaction if there are several."""
+        """Return the grouping factor of these columns, their interaction if there are several."""
         return cross(tuple(self.factors[name] for name in names))
 
     def drop(self, incomplete: NDArray[np.bool_], cause: str, *, missing: str) -> ModelFrame:
-        """The frame without some of its rows, counted as missing.
+        """Return the frame without some of its rows, counted as missing.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ def _keep_rows(frame: ModelFrame, keep: NDArray[np.bool_]) -> ModelFrame:
 
 
 def take(column: Column, keep: NDArray[np.bool_]) -> Column:
-    """A column over the rows that `keep` marks."""
+    """Return a column over the rows that `keep` marks."""
     return column.take(keep) if isinstance(column, Factor) else column[keep]
 
 
@@ -225,7 +225,7 @@ def _mentioned(formula: Formula, name: str) -> bool:
 
 
 def _extra(argument: str, value: Any, raw: Mapping[str, RawColumn], n_rows: int) -> RawColumn | None:
-    """The weights or the offset, given by the name of a column or as values."""
+    """Read the weights or the offset, given by the name of a column or as values."""
     if value is None:
         return None
     column = raw[value] if isinstance(value, str) else read_array(argument, value)
@@ -246,7 +246,7 @@ def _described(column: RawColumn) -> str:
 def _complete_rows(
     raw: Mapping[str, RawColumn], n_rows: int, *, missing: str
 ) -> tuple[NDArray[np.bool_] | None, dict[str, int]]:
-    """The rows without missing values (None for all), and how many each column took away."""
+    """Find the rows without missing values (None for all), and how many each column took away."""
     counts: dict[str, int] = {}
     lacking: NDArray[np.bool_] | None = None
     for name, column in raw.items():
@@ -307,7 +307,7 @@ def _number(column: RawColumn | None, keep: NDArray[np.bool_] | None) -> Vector 
 
 
 def _with_response(frame: ModelFrame, formula: Formula, functions: Functions | None, *, missing: str) -> ModelFrame:
-    """The frame with the response and the offsets of the formula evaluated; rows where one is missing are dropped."""
+    """Evaluate the response and the offsets of the formula; rows where one is missing are dropped."""
     frame = replace(frame, y=_evaluated(formula.response, frame, functions, "response"))
     for expression in formula.offsets:
         term = _evaluated(expression, frame, functions, "offset")
@@ -344,7 +344,7 @@ def _evaluated(expression: str, frame: ModelFrame, functions: Functions | None, 
 
 
 def numeric_operand(column: Column) -> Any:
-    """A column as expressions see it: numbers as float64, so that integers neither wrap nor overflow."""
+    """Turn a column into what expressions see: numbers as float64, so that integers neither wrap nor overflow."""
     if isinstance(column, Factor):
         return column.values[column.codes]
     return column if column.dtype.kind == "b" else column.astype(np.float64, copy=False)

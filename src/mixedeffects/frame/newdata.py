@@ -19,7 +19,7 @@ Column = NDArray[Any] | Factor
 
 
 def as_column(raw: RawColumn) -> Column:
-    """A column as predictors use it: float64, integer or boolean array, or a Factor for text and categories."""
+    """Turn a column into what predictors use: an array of numbers or booleans, a Factor for text and categories."""
     if raw.kind in ("text", "category"):
         return encode(raw)
     values: NDArray[Any] = raw.values
@@ -62,7 +62,7 @@ def read_columns(data: Any, names: Iterable[str]) -> tuple[dict[str, Column], ND
 
 
 def time_predictor(column: RawColumn) -> DataError:
-    """The error for a date or time used as a predictor."""
+    """Return the error for a date or time used as a predictor."""
     return DataError(
         f"column {column.name!r} holds dates or times ({column.values.dtype}) and cannot be a predictor; convert it to "
         "a number first (days since the start, say); as a grouping factor it is fine"

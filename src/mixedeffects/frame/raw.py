@@ -63,7 +63,7 @@ class RawColumn:
 
 
 def refuse(name: str, what: str, hint: str) -> DataError:
-    """The error for a column whose type cannot be used at all."""
+    """Return the error for a column whose type cannot be used at all."""
     return DataError(f"column {name!r} holds {what}; {hint}")
 
 
@@ -180,7 +180,7 @@ def _copying(values: Any) -> dict[str, bool]:
 
 
 def from_categories(name: str, codes: NDArray[Any], categories: NDArray[Any], *, ordered: bool = False) -> RawColumn:
-    """A categorical column from its codes (-1 where missing) and categories."""
+    """Read a categorical column from its codes (-1 where missing) and categories."""
     missing = _mask(codes < 0)
     return RawColumn(name=name, kind="category", values=codes, missing=missing, categories=categories, ordered=ordered)
 
@@ -257,7 +257,7 @@ def from_arrow(name: str, array: Any) -> RawColumn:
 
 
 def from_arrow_levels(dictionary: Any) -> NDArray[Any]:
-    """The levels of an Arrow dictionary in their own type."""
+    """Read the levels of an Arrow dictionary in their own type."""
     levels = dictionary.to_numpy(zero_copy_only=False)
     return np.asarray(levels, dtype=object if levels.dtype.kind in "OUT" else None)
 
