@@ -42,6 +42,12 @@ def test_contrasts_of_a_numeric_column_marked_as_categorical(small):
         design("y ~ k + (1 | g)", data, contrasts={"k": "sum"})
 
 
+def test_contrasts_of_what_only_the_random_part_uses_have_no_effect(small):
+    made = design("y ~ x + (f | g)", small, contrasts={"f": "sum", "g": "poly"})
+    assert made.names == ("Intercept", "x")
+    assert made.terms[0].names == ("Intercept", "f[T.b]", "f[T.c]")
+
+
 def test_contrasts_in_the_formula_go_first(small):
     made = design("y ~ C(f, contr.helmert) + f:x + (1 | g)", small, contrasts={"f": "sum"})
     assert made.names[1] == "C(f, contr.helmert)[H.b]"

@@ -182,13 +182,15 @@ def design(
         )
     coding = resolve(contrasts)
     frame = model_frame(formula, data, weights=weights, offset=offset, missing=missing, functions=functions)
+    # Contrasts of a column that is only a grouping factor have no effect.
+    fixed_coding = {name: coding[name] for name in coding if name in frame.columns or name not in frame.factors}
     while True:
         # Encodings that look at a whole column (poly, scale) must see the complete rows only, so a row that turns out
         # to be incomplete means that all is done anew.
         incomplete = incomplete_arguments(formula, frame, functions)
         if incomplete is None:
             X, encoding = encode_columns(
-                formula.fixed, frame.columns, frame.n_rows, contrasts=coding, functions=functions
+                formula.fixed, frame.columns, frame.n_rows, contrasts=fixed_coding, functions=functions
             )
             incomplete = incomplete_columns(X, encoding.names, frame)
         if incomplete is None:

@@ -89,7 +89,7 @@ def encode_columns(
     spec = ModelSpec(formula=parsed, na_action="ignore", output="numpy")
     materializer = Materializer(columns, n_rows, functions or {}, contrasts or {}, {})
     matrix = _run(materializer, expr, spec, columns)
-    _check_contrasts_used(contrasts or {}, materializer.coded)
+    _check_contrasts(contrasts or {}, columns, materializer.coded)
     fitted: ModelSpec = matrix.model_spec
     assign = []
     start = 0
@@ -102,10 +102,13 @@ def encode_columns(
     return matrix.__wrapped__, encoding
 
 
-def _check_contrasts_used(contrasts: Mapping[str, Contrasts], coded: set[str]) -> None:
+def _check_contrasts(contrasts: Mapping[str, Contrasts], columns: Mapping[str, Column], coded: set[str]) -> None:
+    """Refuse contrasts of what is no category; those of a category that only random terms use have no effect."""
     for name in contrasts:
-        if name not in coded:
-            known = ", ".join(repr(column) for column in sorted(coded)) or "none"
+        column = columns.get(name)
+        categorical = isinstance(column, Factor) or (column is not None and column.dtype.kind == "b")
+        if name not in coded and not categorical:
+            known = ", ".join(repr(other) for other in sorted(coded)) or "none"
             raise DataError(
                 f"contrasts are given for {name!r}, which is no categorical column of the fixed part (those are: "
                 f"{known}); a numeric column becomes one by C(...)"
