@@ -115,6 +115,8 @@ void register_criterion(nb::module_ &m) {
                 return by_block(c.plan(), std::move(v), 3);
             },
             nb::arg("theta"), nb::arg("transform").none())
+        .def("moment_start",
+             [](const me::Criterion &c) { return to_array(c.moment_start(), {std::size_t(c.n_theta())}); })
         .def(
             "minimize",
             [](const me::Criterion &c, Dense start, double tolerance, int max_evaluations) {

@@ -25,10 +25,11 @@ NB_MODULE(_core, m) {
     const char *lapack = "scipy.linalg.cython_lapack", *blas = "scipy.linalg.cython_blas";
     auto &t = me::blas::table;
     take(t.potrf, lapack, "dpotrf");
-    take(t.potri, lapack, "dpotri");
+    take(t.trtri, lapack, "dtrtri");
     take(t.syevd, lapack, "dsyevd");
     take(t.geqrf, lapack, "dgeqrf");
     take(t.trsm, blas, "dtrsm");
+    take(t.trmm, blas, "dtrmm");
     take(t.gemm, blas, "dgemm");
     take(t.symm, blas, "dsymm");
     take(t.syrk, blas, "dsyrk");

@@ -5,11 +5,13 @@
 namespace me::blas {
 
 using potrf_t = void(char *uplo, int *n, double *a, int *lda, int *info);
-using potri_t = void(char *uplo, int *n, double *a, int *lda, int *info);
+using trtri_t = void(char *uplo, char *diag, int *n, double *a, int *lda, int *info);
 using syevd_t = void(char *jobz, char *uplo, int *n, double *a, int *lda, double *w, double *work, int *lwork,
                      int *iwork, int *liwork, int *info);
 using geqrf_t = void(int *m, int *n, double *a, int *lda, double *tau, double *work, int *lwork, int *info);
 using trsm_t = void(char *side, char *uplo, char *transa, char *diag, int *m, int *n, double *alpha, double *a,
+                    int *lda, double *b, int *ldb);
+using trmm_t = void(char *side, char *uplo, char *transa, char *diag, int *m, int *n, double *alpha, double *a,
                     int *lda, double *b, int *ldb);
 using gemm_t = void(char *transa, char *transb, int *m, int *n, int *k, double *alpha, double *a, int *lda,
                     double *b, int *ldb, double *beta, double *c, int *ldc);
@@ -20,10 +22,11 @@ using syrk_t = void(char *uplo, char *trans, int *n, int *k, double *alpha, doub
 
 struct Table {
     potrf_t *potrf = nullptr;
-    potri_t *potri = nullptr;
+    trtri_t *trtri = nullptr;
     syevd_t *syevd = nullptr;
     geqrf_t *geqrf = nullptr;
     trsm_t *trsm = nullptr;
+    trmm_t *trmm = nullptr;
     gemm_t *gemm = nullptr;
     symm_t *symm = nullptr;
     syrk_t *syrk = nullptr;
@@ -39,11 +42,11 @@ inline int potrf_lower(int n, double *a, int lda) {
     return info;
 }
 
-// Lower triangle of the inverse, from the lower Cholesky factor, in place.
-inline int potri_lower(int n, double *a, int lda) {
-    char uplo = 'L';
+// Inverse of a lower triangle, in place.
+inline int trtri_lower(int n, double *a, int lda) {
+    char uplo = 'L', diag = 'N';
     int info = 0;
-    table.potri(&uplo, &n, a, &lda, &info);
+    table.trtri(&uplo, &diag, &n, a, &lda, &info);
     return info;
 }
 
@@ -51,6 +54,13 @@ inline void trsm(char side, char uplo, char trans, char diag, int m, int n, doub
                  double *b, int ldb) {
     if (m == 0 || n == 0) return;
     table.trsm(&side, &uplo, &trans, &diag, &m, &n, &alpha, const_cast<double *>(a), &lda, b, &ldb);
+}
+
+// B <- alpha op(A) B (side 'L') or alpha B op(A) (side 'R') for a lower triangle A; B is m x n.
+inline void trmm_lower(char side, char trans, int m, int n, double alpha, const double *a, int lda, double *b, int ldb) {
+    if (m == 0 || n == 0) return;
+    char uplo = 'L', diag = 'N';
+    table.trmm(&side, &uplo, &trans, &diag, &m, &n, &alpha, const_cast<double *>(a), &lda, b, &ldb);
 }
 
 inline void gemm(char ta, char tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b,

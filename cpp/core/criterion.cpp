@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "core/inner_products.hpp"
+#include "core/moments.hpp"
 #include "core/sweep.hpp"
 
 namespace me {
@@ -81,6 +82,8 @@ Criterion::Criterion(std::shared_ptr<const Plan> plan, Response response, bool r
     : plan_(std::move(plan)), response_(std::move(response)), reml_(reml), log_det_R_(log_det_R) {}
 
 Criterion Criterion::with_response(Response response) const { return {plan_, std::move(response), reml_, log_det_R_}; }
+
+std::vector<double> Criterion::moment_start() const { return me::moment_start(*plan_, response_); }
 
 Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform &transform, Want want) const {
     Evaluation out;

@@ -37,6 +37,8 @@ class Criterion {
     bool reml() const { return reml_; }
     double degrees() const { return reml_ ? static_cast<double>(plan_->n - plan_->p) : static_cast<double>(plan_->n); }
 
+    std::vector<double> moment_start() const;  // theta of the working columns
+
     Evaluation evaluate(const std::vector<double> &theta, const Transform &transform, Want want) const;
 
     // Exact Hessian (d x d), one directional derivative of the gradient for each entry. Empty when it fails.

@@ -80,7 +80,7 @@ struct Root {
     bool solve(const Plan &plan, const Factors<T> &factors);       // up to rss, beta and modes
     void differentiate(const Plan &plan, const Factors<T> &factors);  // K, Upsilon, s, U and H, after solve()
   private:
-    std::vector<double> M_;  // Cholesky factor of the dense block
+    std::vector<double> M_;  // inverse of the Cholesky factor of the dense block
     bool solve_fixed(int p);
 };
 

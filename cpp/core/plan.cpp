@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/moments.hpp"
+
 namespace me {
 namespace {
 
@@ -230,6 +232,7 @@ std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector
     plan->entries_of.resize(F);
     for (std::size_t e = 0; e < plan->entries.size(); ++e)
         plan->entries_of[plan->entries[e].block].push_back(static_cast<int>(e));
+    plan->moments = moment_matrix(products, plan->entries);
     Builder builder{products, *plan, {}, {}};
     builder.rank.assign(F, -1);
     for (int f : best_chain(products)) {

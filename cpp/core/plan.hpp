@@ -37,6 +37,7 @@ struct Plan {
     std::vector<double> XX;             // p x p
     std::vector<Entry> entries;         // theta
     std::vector<std::vector<int>> entries_of;  // by block
+    std::vector<double> moments;        // coefficients of the moment equations (moments.hpp)
     std::vector<Stage> stages;
     std::vector<int> dense;             // blocks of the dense part
     std::vector<std::int64_t> offset;   // first root column of each dense block (-1 for eliminated ones)

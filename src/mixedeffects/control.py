@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class Control:
             raise ValueError(f"solver must be 'direct', not {self.solver!r}")
         if self.start is not None and self.fixed_theta is not None:
             raise ValueError("start and fixed_theta exclude each other: fixed_theta is not optimized")
+
+    def with_start(self, start: Sequence[float]) -> Control:
+        """The same options with a starting value."""
+        return replace(self, start=start)
 
     @property
     def n_threads(self) -> int:

@@ -127,9 +127,12 @@ class GroupCoefficients(Mapping[str, "pd.DataFrame"]):
     ----------
     groups : tuple of GroupValues
         One per grouping factor.
+    kind : {"pandas", "polars", "pyarrow", "dict"}
+        The data-frame library of tidy tables.
     """
 
     groups: tuple[GroupValues, ...]
+    kind: str = "pandas"
 
     def _find(self, group: str) -> GroupValues:
         for values in self.groups:
@@ -160,17 +163,17 @@ class GroupCoefficients(Mapping[str, "pd.DataFrame"]):
         parts = [values.columns() for values in self.groups]
         return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Any:
         """Return a tidy table with a row per factor, term and level.
 
         Returns
         -------
-        pandas.DataFrame
-            Columns group, level, term, estimate; with conditional variances also std_error.
+        data frame
+            Columns group, level, term, estimate; with conditional variances also std_error. In the library of the data.
         """
-        import pandas as pd
+        from mixedeffects.frame import to_frame
 
-        return pd.DataFrame(self.columns())
+        return to_frame(self.columns(), self.kind, text=("group", "level", "term"))
 
     def _note(self) -> str | None:
         return None
@@ -240,6 +243,8 @@ class RandomEffects(GroupCoefficients):
     ----------
     groups : tuple of GroupValues
         One per grouping factor, with its conditional variances.
+    kind : {"pandas", "polars", "pyarrow", "dict"}
+        The data-frame library of tidy tables.
     """
 
     @property

@@ -70,6 +70,8 @@ class VarCorr:
         One per random-effects term, in the order of the fit.
     sigma : float or None
         Residual standard deviation; None where the family has none.
+    kind : {"pandas", "polars", "pyarrow", "dict"}
+        The data-frame library of tidy tables.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class VarCorr:
 
     terms: tuple[RandomTermCovariance, ...]
     sigma: float | None
+    kind: str = "pandas"
 
     @property
     def covariance(self) -> dict[str, pd.DataFrame]:
@@ -109,23 +112,33 @@ class VarCorr:
         heads = ("group", "term", "term2", "variance", "sd", "corr")
         return {head: [row[i] for row in rows] for i, head in enumerate(heads)}
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Any:
         """Return a tidy table: a row per standard deviation, a row per correlation, the residual last.
 
         Returns
         -------
-        pandas.DataFrame
-            Columns group (key of the term), term, term2 (null on variance rows), variance, sd, corr.
+        data frame
+            Columns group (key of the term), term, term2 (null on variance rows), variance, sd, corr; in the library
+            of the data.
         """
-        import pandas as pd
+        from mixedeffects.frame import to_frame
 
-        texts = ("group", "term", "term2")
-        return pd.DataFrame(
-            {
-                name: pd.Series(values, dtype=object if name in texts else np.float64)
-                for name, values in self.columns().items()
-            }
-        )
+        return to_frame(self.columns(), self.kind, text=("group", "term", "term2"))
+
+    def parameters(self) -> list[tuple[str, str, float]]:
+        """Return (key of the term, name, value) of every standard deviation and correlation, in broom.mixed's order."""
+        rows: list[tuple[str, str, float]] = []
+        for t in self.terms:
+            k = len(t.names)
+            rows += [(t.key, f"sd__{name}", float(s)) for name, s in zip(t.names, t.sd, strict=True)]
+            rows += [
+                (t.key, f"cor__{t.names[j]}.{t.names[i]}", float(t.correlation[i, j]))
+                for j in range(k)
+                for i in range(j + 1, k)
+            ]
+        if self.sigma is not None:
+            rows.append(("Residual", "sd__Observation", self.sigma))
+        return rows
 
     def cells(self, digits: int, components: tuple[Component, ...]) -> tuple[list[str], list[list[str]]]:
         """Return the heads and the columns of the printed table, as text.

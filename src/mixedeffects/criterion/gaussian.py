@@ -1,0 +1,244 @@
+"""The criterion of a linear mixed model, computed by the core from cross-products (docs/algorithm.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+from mixedeffects import _core
+from mixedeffects.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.crossproducts import Basis, CrossProducts, Layout
+
+_LARGEST_DENSE = 30_000  # columns; the dense block and its inverse then take 2 * 7.2 GB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """What the model is at one theta.
+
+    Attributes
+    ----------
+    theta : ndarray (d,)
+        Relative covariance factors.
+    value : float
+        The criterion: minus twice the restricted (REML) or profiled log-likelihood.
+    rss : float
+        Penalized residual sum of squares.
+    sigma : float
+        Residual standard deviation, sqrt(rss / m) with m = n - p (REML) or n.
+    beta : ndarray (p,)
+        Fixed effects.
+    vcov : ndarray (p, p)
+        sigma^2 (X'V^-1 X)^-1.
+    b : tuple of ndarray (J, k)
+        For each term the conditional modes of the random effects.
+    u : tuple of ndarray (J, k)
+        For each term the spherical random effects, b = Lambda u.
+    """
+
+    theta: NDArray[np.float64]
+    value: float
+    rss: float
+    sigma: float
+    beta: NDArray[np.float64]
+    vcov: NDArray[np.float64]
+    b: tuple[NDArray[np.float64], ...]
+    u: tuple[NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation(Solution):
+    """The criterion and its derivatives at one theta.
+
+    Attributes
+    ----------
+    gradient : ndarray (d,)
+        Exact derivative of the criterion in theta.
+    average_information : ndarray (d, d)
+        The curvature that the optimizer uses: average information plus the exact second part.
+    G : tuple of ndarray (k, k)
+        For each term the derivative with respect to the relative covariance S = Lambda Lambda'.
+    criterion : GaussianCriterion
+        The function that was evaluated.
+    """
+
+    gradient: NDArray[np.float64]
+    average_information: NDArray[np.float64]
+    G: tuple[NDArray[np.float64], ...]
+    criterion: GaussianCriterion = field(repr=False)
+
+    @property
+    def hessian(self) -> NDArray[np.float64]:
+        """Exact second derivative of the criterion in theta, (d, d). Computed at every call."""
+        return self.criterion.hessian(self.theta)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GaussianCriterion:
+    """The profiled criterion of a linear mixed model.
+
+    Attributes
+    ----------
+    products : CrossProducts
+        All that it needs of the data.
+    reml : bool
+        Restricted maximum likelihood, or ordinary.
+    core : _core.Criterion
+        The compiled function, in the working columns.
+    transforms : list of ndarray (k, k)
+        For each block the matrix that takes Lambda to the working columns.
+    """
+
+    products: CrossProducts
+    reml: bool
+    core: _core.Criterion
+    transforms: list[NDArray[np.float64]]
+
+    @property
+    def layout(self) -> Layout:
+        """Terms and blocks."""
+        return self.products.layout
+
+    @property
+    def basis(self) -> Basis:
+        """The working columns."""
+        return self.products.basis
+
+    @property
+    def degrees(self) -> int:
+        """The divisor m of the residual variance: n - p (REML) or n."""
+        return self.products.n - (self.products.p if self.reml else 0)
+
+    def evaluate(self, theta: Sequence[float] | NDArray[np.float64]) -> Evaluation:
+        """Evaluate the criterion with its derivatives.
+
+        Parameters
+        ----------
+        theta : array-like (d,)
+            Any real values; a term's lower triangle column by column, terms in the order of the design.
+
+        Returns
+        -------
+        Evaluation
+
+        Raises
+        ------
+        DataError
+            If theta has the wrong length or values that are not finite, or a factorisation fails there.
+
+        Notes
+        -----
+        f(theta) = log|V| + [REML: log|X'V^-1 X|] + m (1 + log(2 pi rss / m)), V = W^-1 + Z Lambda Lambda' Z' [1]_.
+
+        References
+        ----------
+        .. [1] Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software 67(1), section 3.
+        """
+        at = self._checked(theta)
+        raw = self.core.evaluate(at, self.transforms, True)
+        if not raw["ok"]:
+            raise DataError(f"the criterion cannot be computed at theta = {at.tolist()}: a factorisation failed")
+        G = []
+        for term, (block, columns) in enumerate(self._places()):
+            T = self.basis.T[term]
+            G.append(T.T @ raw["G"][block][columns, columns] @ T)
+        solution = self.solution(at, raw)
+        return Evaluation(
+            **{name: getattr(solution, name) for name in Solution.__slots__},
+            gradient=raw["gradient"],
+            average_information=raw["curvature"],
+            G=tuple(G),
+            criterion=self,
+        )
+
+    def hessian(self, theta: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Exact Hessian of the criterion in theta, (d, d): the derivative of the exact gradient."""
+        at = self._checked(theta)
+        hessian = self.core.hessian(at, self.transforms)
+        if hessian is None:
+            raise DataError(f"the Hessian cannot be computed at theta = {at.tolist()}: a factorisation failed")
+        return hessian
+
+    def conditional_variances(self, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """For each block the covariance of its conditional modes given beta, (J, k, k), in units of sigma^2."""
+        working = self.core.conditional_variances(self._checked(theta), self.transforms)
+        out = []
+        for V, T in zip(working, self.basis.block_transforms(self.layout), strict=True):
+            inverse = solve_triangular(T, np.eye(len(T)))
+            out.append(inverse @ V @ inverse.T)
+        return out
+
+    def solution(self, theta: NDArray[np.float64], raw: dict[str, Any]) -> Solution:
+        """Turn what the core found at theta into the units of the data."""
+        sigma = float(np.sqrt(raw["rss"] / self.degrees))
+        p = self.products.p
+        if p:
+            beta = self.basis.b0 + solve_triangular(self.basis.R, raw["beta"])
+            half = solve_triangular(self.basis.R, cho_solve(cho_factor(raw["XVX"]), np.eye(p)))
+            vcov = sigma**2 * solve_triangular(self.basis.R, half.T)
+        else:
+            beta, vcov = np.empty(0), np.empty((0, 0))
+        b, u = [], []
+        factors = self.layout.factors(theta)
+        for term, (block, columns) in enumerate(self._places()):
+            T = self.basis.T[term]
+            modes, s = raw["modes"][block][:, columns], raw["s"][block][:, columns]
+            b.append(solve_triangular(T, modes.T).T)
+            u.append(s @ T @ factors[term])
+        for array in (beta, vcov, *b, *u):
+            array.flags.writeable = False
+        return Solution(
+            theta=theta, value=raw["value"], rss=raw["rss"], sigma=sigma, beta=beta, vcov=vcov, b=tuple(b), u=tuple(u)
+        )
+
+    def with_products(self, products: CrossProducts) -> GaussianCriterion:
+        """The same criterion for another response: cross-products that differ in y only."""
+        return GaussianCriterion(
+            products=products,
+            reml=self.reml,
+            core=self.core.with_response(products.core),
+            transforms=self.transforms,
+        )
+
+    def _places(self) -> list[tuple[int, slice]]:
+        return [(block, self.layout.columns_of(term)) for term, block in enumerate(self.layout.block_of)]
+
+    def _checked(self, theta: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        at = np.array(theta, dtype=np.float64)
+        if at.shape != (self.layout.n_theta,):
+            raise DataError(f"theta has shape {at.shape}; this model needs {self.layout.n_theta} values")
+        if not np.isfinite(at).all():
+            raise DataError(f"theta must be finite, not {at.tolist()}")
+        return at
+
+
+def gaussian_criterion(products: CrossProducts, *, reml: bool) -> GaussianCriterion:
+    """Bind cross-products to a criterion; the symbolic work of the factorisation is done here, once.
+
+    Raises
+    ------
+    DataError
+        If factors that are not nested in one another have too many levels for a dense factorisation.
+    """
+    size = _core.dense_size(products.core)
+    if size > _LARGEST_DENSE:
+        raise DataError(
+            f"the crossed grouping factors leave a dense block of {size} columns; at most {_LARGEST_DENSE} can be "
+            "factored. Use fewer levels, or fewer crossed terms"
+        )
+    log_det_R = products.basis.log_det_R
+    return GaussianCriterion(
+        products=products,
+        reml=reml,
+        core=_core.Criterion(products.core, products.layout.entries(), reml, log_det_R),
+        transforms=[np.ascontiguousarray(T) for T in products.basis.block_transforms(products.layout)],
+    )

@@ -1,0 +1,57 @@
+"""Design -> fit: the numerical steps in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mixedeffects.criterion import gaussian_criterion
+from mixedeffects.crossproducts import cross_products
+from mixedeffects.fit.record import LmmFit
+from mixedeffects.optimize import certify, minimize
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mixedeffects.control import Control
+    from mixedeffects.criterion import GaussianCriterion
+    from mixedeffects.design import Design
+
+
+def fit_lmm(design: Design, *, reml: bool, control: Control) -> LmmFit:
+    """Fit a linear mixed model to a design.
+
+    Parameters
+    ----------
+    design : Design
+        The model matrices.
+    reml : bool
+        Restricted maximum likelihood, or ordinary.
+    control : Control
+        Options.
+    """
+    products = cross_products(design, n_threads=control.n_threads)
+    return _fit(design, gaussian_criterion(products, reml=reml), control)
+
+
+def refit(fit: LmmFit, y: NDArray[np.float64]) -> LmmFit:
+    """Fit the same design to another response, starting at the old theta.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+    y : ndarray (n,)
+        The new response, on the rows that the fit used.
+    """
+    products = fit.objective.products.with_response(fit.model, y)
+    return _fit(fit.model, fit.objective.with_products(products), fit.control)
+
+
+def _fit(design: Design, criterion: GaussianCriterion, control: Control) -> LmmFit:
+    terms = [(term.key, term.names) for term in design.terms]
+    find = minimize if control.fixed_theta is None else certify
+    minimum = find(criterion, terms, control)
+    return LmmFit(
+        model=design, objective=criterion, solution=minimum.solution, optimum=minimum.optimum, control=control
+    )

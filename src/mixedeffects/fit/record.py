@@ -1,0 +1,84 @@
+"""The frozen record of a fitted linear mixed model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mixedeffects.control import Control
+    from mixedeffects.criterion import GaussianCriterion, Solution
+    from mixedeffects.design import Design
+    from mixedeffects.optimize import Optimum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LmmFit:
+    """A fitted linear mixed model.
+
+    Attributes
+    ----------
+    model : Design
+        The data of the model as arrays.
+    objective : GaussianCriterion
+        The profiled criterion as a function of theta.
+    solution : Solution
+        The estimates, at the minimum.
+    optimum : Optimum
+        The certificate of the minimum.
+    control : Control
+        The options of the fit.
+    """
+
+    model: Design
+    objective: GaussianCriterion
+    solution: Solution
+    optimum: Optimum
+    control: Control
+
+    @property
+    def reml(self) -> bool:
+        """Whether the fit is by restricted maximum likelihood."""
+        return self.objective.reml
+
+    @property
+    def criterion(self) -> float:
+        """REML criterion, or deviance (minus twice the log-likelihood), at the estimates."""
+        return self.solution.value
+
+    @property
+    def loglik(self) -> float:
+        """Restricted or ordinary log-likelihood at the estimates."""
+        return -0.5 * self.solution.value
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows used."""
+        return self.model.nobs
+
+    @property
+    def npar(self) -> int:
+        """Number of estimated parameters: fixed effects, theta and sigma."""
+        n_theta = 0 if self.control.fixed_theta is not None else len(self.solution.theta)
+        return len(self.solution.beta) + n_theta + 1
+
+    @property
+    def df_resid(self) -> int:
+        """Rows less estimated parameters."""
+        return self.nobs - self.npar
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, -2 loglik + 2 npar."""
+        return self.solution.value + 2.0 * self.npar
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's information criterion, -2 loglik + npar log(nobs)."""
+        return self.solution.value + math.log(self.nobs) * self.npar
+
+    @property
+    def is_singular(self) -> bool:
+        """Whether an estimated covariance matrix is singular: a variance of 0, or a correlation of +-1."""
+        return bool(self.optimum.boundary)

@@ -1,0 +1,53 @@
+"""Residuals of a fit, over the rows used or over all rows of the data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from mixedeffects.errors import DataError
+from mixedeffects.fit.effects import linear_predictor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.fit.record import LmmFit
+
+Kind = Literal["response", "pearson", "scaled", "working", "deviance", "quantile"]
+
+
+def residuals(fit: LmmFit, kind: Kind = "response", *, marginal: bool = False) -> NDArray[np.float64]:
+    """Residuals over the rows used, (n,).
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    kind : {"response", "pearson", "scaled", "working", "deviance", "quantile"}
+        For a Gaussian model with identity link: response and working are y - mu; pearson and deviance are
+        sqrt(w) (y - mu); scaled and quantile are those divided by sigma.
+    marginal : bool
+        Leave the random effects out of mu.
+
+    Raises
+    ------
+    DataError
+        For another kind.
+    """
+    if kind not in get_args(Kind):
+        raise DataError(f"kind={kind!r} is no kind of residual; choose one of {', '.join(map(repr, get_args(Kind)))}")
+    out = fit.model.y - linear_predictor(fit, random=not marginal)
+    if kind in ("response", "working"):
+        return out
+    if fit.model.weights is not None:
+        out *= np.sqrt(fit.model.weights)
+    return out / fit.solution.sigma if kind in ("scaled", "quantile") else out
+
+
+def pad(fit: LmmFit, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of the rows used, put in their places among all rows of the data; NaN elsewhere."""
+    model = fit.model
+    out = np.full(model.n_rows_given, np.nan)
+    out[model.rows] = values
+    return out

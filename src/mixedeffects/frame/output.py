@@ -1,0 +1,70 @@
+"""Tables out: columns -> a frame of the caller's own library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def to_frame(columns: Mapping[str, Any], kind: str, *, text: tuple[str, ...] = ()) -> Any:
+    """Build a frame of equally long columns.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        Lists or arrays; None is a missing value.
+    kind : {"pandas", "polars", "pyarrow", "dict"}
+        The library of the data; a dict of columns gets a pandas frame.
+    text : tuple of str
+        Columns of text; in pandas they are object columns, the others keep their type.
+    """
+    if kind == "polars":
+        import polars as pl
+
+        return pl.DataFrame({name: pl.Series(name, _plain(values), strict=False) for name, values in columns.items()})
+    if kind == "pyarrow":
+        import pyarrow as pa
+
+        return pa.table({name: _plain(values) for name, values in columns.items()})
+    return pd.DataFrame(
+        {
+            name: pd.Series(values, dtype=object) if name in text else pd.Series(_numbers(values))
+            for name, values in columns.items()
+        }
+    )
+
+
+def with_columns(data: Any, rows: NDArray[np.int64], added: Mapping[str, NDArray[np.float64]]) -> Any:
+    """Some rows of the caller's frame, with columns added at the end; the frame itself is not changed."""
+    if isinstance(data, pd.DataFrame):
+        return data.iloc[rows].assign(**added)
+    if isinstance(data, Mapping):
+        return pd.DataFrame({name: np.asarray(values)[rows] for name, values in data.items()}).assign(**added)
+    if hasattr(data, "with_columns"):
+        import polars as pl
+
+        return data[rows].with_columns(*(pl.Series(name, values) for name, values in added.items()))
+    out = data.take(rows)
+    for name, values in added.items():
+        import pyarrow as pa
+
+        out = out.append_column(name, pa.array(values))
+    return out
+
+
+def _plain(values: Any) -> Any:
+    return values if isinstance(values, np.ndarray) and values.dtype != object else list(values)
+
+
+def _numbers(values: Any) -> Any:
+    """Lists of numbers and None as floats, so that None becomes NaN."""
+    if isinstance(values, list) and any(value is None for value in values):
+        if all(value is None or isinstance(value, int | float) for value in values):
+            return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return values

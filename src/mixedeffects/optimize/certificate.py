@@ -1,0 +1,196 @@
+"""The proof that a point is a minimum: gradient, exact Hessian, and the derivative at a boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.criterion import GaussianCriterion
+
+_DEAR = 300  # columns of the dense block from which differences of the gradient are cheaper than dual numbers
+_STEP = 1e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundaryDirection:
+    """A term whose covariance matrix is singular.
+
+    Attributes
+    ----------
+    term : str
+        The term's key, ``"Subject"``.
+    direction : str
+        The direction without variance, in words.
+    derivative : float
+        Smallest derivative of the criterion with respect to a relative variance in that direction, for columns of
+        unit mean square. Positive: variance there would raise the criterion, so the boundary is where the minimum is.
+        Negative: the point is no minimum.
+    """
+
+    term: str
+    direction: str
+    derivative: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Certificate:
+    """What holds at a point of the working columns.
+
+    Attributes
+    ----------
+    newton_decrement : float
+        With the exact Hessian, over the free parameters.
+    min_eigenvalue : float
+        Of the exact Hessian in the free parameters; NaN if there are none.
+    downhill : ndarray (d,) or None
+        A direction of negative curvature, if there is one.
+    null_derivatives : tuple of float or None
+        For each term the smallest eigenvalue of N'GN over its null space N; None if its covariance is not singular.
+    n_evaluations : int
+        Evaluations spent.
+    n_hessians : int
+        Exact Hessians computed.
+    """
+
+    newton_decrement: float
+    min_eigenvalue: float
+    downhill: NDArray[np.float64] | None
+    null_derivatives: tuple[float | None, ...]
+    n_evaluations: int
+    n_hessians: int
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether neither the curvature nor a boundary derivative is negative."""
+        return self.downhill is None and all(d is None or d >= 0.0 for d in self.null_derivatives)
+
+
+def certificate(
+    criterion: GaussianCriterion, theta: NDArray[np.float64], G: Sequence[NDArray[np.float64]]
+) -> Certificate:
+    """Examine a canonical point of the working columns.
+
+    Parameters
+    ----------
+    criterion : GaussianCriterion
+        The criterion.
+    theta : ndarray (d,)
+        Canonical, of the working columns.
+    G : sequence of ndarray
+        For each block the derivative with respect to its relative covariance, there.
+    """
+    layout = criterion.layout
+    factors = layout.factors(theta)
+    free = np.concatenate(
+        [[L[c, c] != 0.0 for c in range(len(L)) for _ in range(c, len(L))] for L in factors] or [np.empty(0)]
+    ).astype(bool)
+    own = [G[layout.block_of[t]][layout.columns_of(t), layout.columns_of(t)] for t in range(len(factors))]
+    null = tuple(_null_derivative(G_t, L) for G_t, L in zip(own, factors, strict=True))
+    gradient = layout.theta([2.0 * G_t @ L for G_t, L in zip(own, factors, strict=True)])
+    if not free.any():
+        return Certificate(
+            newton_decrement=0.0,
+            min_eigenvalue=float("nan"),
+            downhill=None,
+            null_derivatives=null,
+            n_evaluations=0,
+            n_hessians=0,
+        )
+    hessian, n_evaluations = _hessian(criterion, theta, gradient, free)
+    values, vectors = np.linalg.eigh(hessian)
+    g = vectors.T @ gradient[free]
+    floor = 1e-8 * max(1.0, float(np.abs(values).max()))
+    downhill = None
+    if values[0] < -100.0 * floor:
+        downhill = np.zeros(len(theta))
+        downhill[free] = vectors[:, 0]
+    return Certificate(
+        newton_decrement=float(0.5 * (g**2 / np.maximum(np.abs(values), floor)).sum()),
+        min_eigenvalue=float(values[0]),
+        downhill=downhill,
+        null_derivatives=null,
+        n_evaluations=n_evaluations,
+        n_hessians=0 if n_evaluations else 1,
+    )
+
+
+def _hessian(
+    criterion: GaussianCriterion, theta: NDArray[np.float64], gradient: NDArray[np.float64], free: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], int]:
+    """Exact Hessian over the free parameters, and the evaluations it took."""
+    core = criterion.core
+    if core.dense_size <= _DEAR:
+        exact = core.hessian(theta, None)
+        if exact is not None:
+            return exact[np.ix_(free, free)], 0
+    at = np.flatnonzero(free)
+    rows = []
+    for e in at:
+        moved = theta.copy()
+        moved[e] += _STEP
+        rows.append((core.evaluate(moved, None, True)["gradient"][at] - gradient[at]) / _STEP)
+    hessian = np.array(rows)
+    return 0.5 * (hessian + hessian.T), len(at)
+
+
+def null_space(L: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Orthonormal directions (k, k - rank) in which L L' has no variance; None if it is regular."""
+    kept = L[:, np.diag(L) != 0.0]
+    if kept.shape[1] == len(L):
+        return None
+    Q, _ = np.linalg.qr(kept, mode="complete") if kept.shape[1] else (np.eye(len(L)), None)
+    return Q[:, kept.shape[1] :]
+
+
+def _null_derivative(G: NDArray[np.float64], L: NDArray[np.float64]) -> float | None:
+    N = null_space(L)
+    return None if N is None else float(np.linalg.eigvalsh(N.T @ G @ N)[0])
+
+
+def in_words(names: Sequence[str], L: NDArray[np.float64]) -> str:
+    """Say which direction of a singular covariance matrix L L' has no variance.
+
+    Parameters
+    ----------
+    names : sequence of str (k,)
+        The columns of the term.
+    L : ndarray (k, k)
+        Canonical factor in the units of the data.
+    """
+    lengths = np.sqrt((L**2).sum(axis=1))
+    zero = [name for name, length in zip(names, lengths, strict=True) if length == 0.0]
+    left = [i for i, length in enumerate(lengths) if length > 0.0]
+    parts = []
+    if zero:
+        parts.append(f"the variance of {_listed(zero)} is 0" if len(zero) == 1 else f"the variances of {_listed(zero)} are 0")
+    rank = int((np.diag(L) != 0.0).sum())
+    if len(left) > rank:
+        unit = L[left] / lengths[left, None]
+        if len(left) == 2:
+            sign = "+1" if unit[0] @ unit[1] > 0 else "-1"
+            parts.append(f"the correlation of {_listed([names[i] for i in left])} is {sign}")
+        else:
+            columns = _listed([names[i] for i in left])
+            parts.append(f"{columns} vary in {rank} of {len(left)} directions only: {_combination(names, left, unit, rank)} has no variance")
+    return "; ".join(parts)
+
+
+def _combination(names: Sequence[str], left: Sequence[int], unit: NDArray[np.float64], rank: int) -> str:
+    """A combination of the standardised columns that has no variance."""
+    _, vectors = np.linalg.eigh(unit @ unit.T)
+    v = vectors[:, 0]
+    v = v * np.sign(v[np.argmax(np.abs(v))])
+    terms = [(float(x), names[i]) for x, i in zip(v, left, strict=True) if abs(x) > 0.005]
+    text = " ".join(f"{'-' if x < 0 else '+'} {abs(x):.2f} {name}/sd" for x, name in terms)
+    return text.removeprefix("+ ")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

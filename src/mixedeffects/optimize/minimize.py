@@ -1,0 +1,251 @@
+"""Minimize the criterion, put the solution exactly on the boundary where it belongs, and certify it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from mixedeffects.errors import ConvergenceError
+from mixedeffects.optimize.canonical import lower_factor
+from mixedeffects.optimize.certificate import BoundaryDirection, Certificate, certificate, in_words
+from mixedeffects.optimize.record import Optimum, TracePoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.control import Control
+    from mixedeffects.criterion import GaussianCriterion, Solution
+
+_NEAR_BOUNDARY = 0.02  # relative standard deviation, for a column of unit mean square, from which 0 is tried
+_RESTARTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Minimum:
+    """The solution at the minimum, with theta canonical in the units of the data, and its certificate."""
+
+    solution: Solution
+    optimum: Optimum
+
+
+class _Search:
+    """One search in the working columns; counts what it spends."""
+
+    def __init__(self, criterion: GaussianCriterion, control: Control) -> None:
+        self.criterion, self.control = criterion, control
+        self.n_evaluations = self.n_hessians = 0
+        self.trace: list[TracePoint] = []
+        self.converged = False
+
+    def run(self, start: NDArray[np.float64]) -> tuple[NDArray[np.float64], dict[str, Any]]:
+        found = self.criterion.core.minimize(start, self.control.tolerance, self.control.max_evaluations - self.n_evaluations)
+        self.n_evaluations += found["n_evaluations"]
+        self.n_hessians += found["n_hessians"]
+        self.trace += [TracePoint(*point) for point in found["trace"]]
+        if not found["evaluation"]["ok"]:
+            raise ConvergenceError(
+                "the criterion cannot be computed at the starting value: a factorisation failed. "
+                "Look for columns of enormous size, or give another control=Control(start=...)"
+            )
+        self.converged = found["converged"]
+        return found["theta"], found["evaluation"]
+
+    def evaluate(self, theta: NDArray[np.float64]) -> dict[str, Any]:
+        self.n_evaluations += 1
+        return self.criterion.core.evaluate(theta, None, True)
+
+    def snap(self, theta: NDArray[np.float64], evaluation: dict[str, Any]) -> tuple[NDArray[np.float64], dict[str, Any]]:
+        """Put nearly singular covariances exactly on the boundary, where that costs nothing."""
+        factors = self.criterion.layout.factors(theta)
+        for candidate in self._candidates(factors):
+            if self.n_evaluations >= self.control.max_evaluations:
+                break
+            moved = self.criterion.layout.theta(candidate)
+            trial = self.evaluate(moved)
+            # Rounding of the criterion; an interior minimum so close to the boundary is not told from it by the data.
+            noise = self.control.tolerance + 1e-13 * abs(evaluation["value"])
+            if trial["ok"] and trial["value"] <= evaluation["value"] + noise:
+                return moved, trial
+        return theta, evaluation
+
+    def _candidates(self, factors: Sequence[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
+        """Factors with small singular values put to zero: all of them, then each term alone; rows of zero variance too."""
+        snapped = [_without_small(L, _NEAR_BOUNDARY) for L in factors]
+        changed = [t for t, L in enumerate(snapped) if L is not None]
+        if not changed:
+            return []
+        every = [L if new is None else new for L, new in zip(factors, snapped, strict=True)]
+        out = [every]
+        zeroed = [self._without_small_rows(t, L) for t, L in enumerate(every)]
+        if any(new is not None for new in zeroed):
+            out.insert(0, [L if new is None else new for L, new in zip(every, zeroed, strict=True)])
+        if len(changed) > 1:
+            for t in changed:
+                alone = list(factors)
+                alone[t] = every[t]
+                out.append(alone)
+        return out
+
+    def _without_small_rows(self, term: int, L: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """A factor in which columns of the data with nearly no variance have none at all."""
+        if len(L) == 1:
+            return None
+        T = self.criterion.basis.T[term]
+        F = solve_triangular(T, L)
+        lengths = np.sqrt((F**2).sum(axis=1)) * np.sqrt((T**2).sum(axis=0))
+        small = (lengths > 0.0) & (lengths < 1e-3 * max(1.0, float(lengths.max())))
+        if not small.any():
+            return None
+        F[small] = 0.0
+        return lower_factor(T @ F)
+
+
+def _without_small(L: NDArray[np.float64], bound: float) -> NDArray[np.float64] | None:
+    """The factor with singular values below the bound put to zero; None if there are none."""
+    U, values, _ = np.linalg.svd(L)
+    if values[-1] >= bound or (np.diag(L)[values == 0.0].size and values[values > 0.0].min(initial=1.0) >= bound):
+        return None
+    keep = values >= bound
+    return lower_factor(U[:, keep] * values[keep])
+
+
+def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[str]]], control: Control) -> Minimum:
+    """Minimize the criterion.
+
+    Parameters
+    ----------
+    criterion : GaussianCriterion
+        What to minimize.
+    terms : sequence of (str, sequence of str)
+        Key and column names of each term, for the words of the certificate.
+    control : Control
+        Options.
+
+    Returns
+    -------
+    Minimum
+
+    Raises
+    ------
+    ConvergenceError
+        If the criterion cannot be computed at the starting value.
+
+    Notes
+    -----
+    Trust-region Newton in theta on the working columns: average information far out, the exact Hessian where progress
+    is slow. A point with negative curvature is left along it.
+    """
+    search = _Search(criterion, control)
+    theta, evaluation = search.run(_start(criterion, control))
+    for attempt in range(_RESTARTS + 1):
+        theta, evaluation = search.snap(theta, evaluation)
+        canonical = criterion.layout.theta([lower_factor(L) for L in criterion.layout.factors(theta)])
+        proof = certificate(criterion, canonical, evaluation["G"])
+        search.n_evaluations += proof.n_evaluations
+        search.n_hessians += proof.n_hessians
+        done = proof.is_minimum and proof.newton_decrement <= control.tolerance
+        if done or attempt == _RESTARTS or search.n_evaluations >= control.max_evaluations:
+            break
+        start = canonical if proof.is_minimum else _downhill(criterion, canonical, proof)
+        theta, evaluation = search.run(start)
+    return _minimum(criterion, terms, canonical, evaluation, proof, search, control)
+
+
+def certify(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[str]]], control: Control) -> Minimum:
+    """Evaluate the criterion at ``control.fixed_theta`` and say what kind of point it is, without moving."""
+    assert control.fixed_theta is not None
+    search = _Search(criterion, control)
+    criterion.evaluate(control.fixed_theta)  # refuses a theta of the wrong length
+    working = _to_working(criterion, np.asarray(control.fixed_theta, dtype=np.float64))
+    evaluation = search.evaluate(working)
+    proof = certificate(criterion, working, evaluation["G"])
+    search.n_evaluations += proof.n_evaluations
+    search.n_hessians += proof.n_hessians
+    search.trace.append(TracePoint(evaluation["value"], proof.newton_decrement, 0.0, 0.0, True, True))
+    return _minimum(criterion, terms, working, evaluation, proof, search, control)
+
+
+def _start(criterion: GaussianCriterion, control: Control) -> NDArray[np.float64]:
+    if control.start is None:
+        return criterion.core.moment_start()
+    criterion.evaluate(control.start)  # refuses a theta of the wrong length
+    return _to_working(criterion, np.asarray(control.start, dtype=np.float64))
+
+
+def _to_working(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Canonical theta of the working columns."""
+    factors = criterion.layout.factors(theta)
+    return criterion.layout.theta([lower_factor(T @ _pivots_only(L)) for T, L in zip(criterion.basis.T, factors, strict=True)])
+
+
+def _pivots_only(L: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A factor without the columns that are zero."""
+    return L[:, np.abs(L).max(axis=0) > 0.0]
+
+
+def _to_data(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Canonical factors in the units of the data, from a theta of the working columns."""
+    return [
+        lower_factor(solve_triangular(T, _pivots_only(L))) if L.any() else np.zeros_like(L)
+        for T, L in zip(criterion.basis.T, criterion.layout.factors(theta), strict=True)
+    ]
+
+
+def _downhill(criterion: GaussianCriterion, theta: NDArray[np.float64], proof: Certificate) -> NDArray[np.float64]:
+    """A point off a saddle or off a boundary that is no minimum."""
+    if proof.downhill is not None:
+        return theta + 0.1 * proof.downhill
+    moved = [L + 0.1 * np.diag(np.diag(L) == 0.0) for L in criterion.layout.factors(theta)]
+    return criterion.layout.theta(moved)
+
+
+def _minimum(
+    criterion: GaussianCriterion,
+    terms: Sequence[tuple[str, Sequence[str]]],
+    theta: NDArray[np.float64],
+    evaluation: dict[str, Any],
+    proof: Certificate,
+    search: _Search,
+    control: Control,
+) -> Minimum:
+    factors = _to_data(criterion, theta)
+    boundary = tuple(
+        BoundaryDirection(term=key, direction=in_words(names, L), derivative=derivative)
+        for (key, names), L, derivative in zip(terms, factors, proof.null_derivatives, strict=True)
+        if derivative is not None
+    )
+    converged = proof.is_minimum and proof.newton_decrement <= control.tolerance
+    optimum = Optimum(
+        converged=converged,
+        n_evaluations=search.n_evaluations,
+        n_hessians=search.n_hessians,
+        newton_decrement=proof.newton_decrement,
+        min_eigenvalue=proof.min_eigenvalue,
+        boundary=boundary,
+        message=_message(proof, boundary, converged, control),
+        trace=tuple(search.trace),
+    )
+    return Minimum(solution=criterion.solution(criterion.layout.theta(factors), evaluation), optimum=optimum)
+
+
+def _message(proof: Certificate, boundary: Sequence[BoundaryDirection], converged: bool, control: Control) -> str:
+    false_boundary = [b for b in boundary if b.derivative < 0.0]
+    if false_boundary:
+        what = "; ".join(f"{b.term}: {b.direction}" for b in false_boundary)
+        return f"not a minimum: the criterion falls as variance is allowed where there is none ({what})"
+    if proof.downhill is not None:
+        return f"not a minimum but a saddle: the smallest eigenvalue of the Hessian is {proof.min_eigenvalue:.3g}"
+    if not converged and control.fixed_theta is not None:
+        return f"evaluated at the given theta; one Newton step would change the criterion by {proof.newton_decrement:.3g}"
+    if not converged:
+        return (
+            f"not converged: one Newton step promises {proof.newton_decrement:.3g}, more than {control.tolerance:.3g}, "
+            f"within {control.max_evaluations} evaluations"
+        )
+    where = "a minimum on the boundary" if boundary else "a minimum"
+    return f"converged to {where}: one Newton step would gain {proof.newton_decrement:.1g}"

@@ -1,0 +1,72 @@
+"""What the optimizer reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mixedeffects.optimize.certificate import BoundaryDirection
+
+
+class TracePoint(NamedTuple):
+    """One evaluated point.
+
+    Attributes
+    ----------
+    value : float
+        The criterion there.
+    newton_decrement : float
+        What the next Newton step promises, at the best point so far.
+    radius : float
+        Radius of the trust region afterwards.
+    step : float
+        Length of the step that led there.
+    accepted : bool
+        Whether the criterion fell enough.
+    exact : bool
+        Whether the curvature is the exact Hessian (else average information).
+    """
+
+    value: float
+    newton_decrement: float
+    radius: float
+    step: float
+    accepted: bool
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimum:
+    """The certificate of a fit.
+
+    Attributes
+    ----------
+    converged : bool
+        Whether the point is a minimum by everything below.
+    n_evaluations : int
+        Evaluations of the criterion of any kind: those of the search, of the boundary and of the certificate.
+    n_hessians : int
+        Exact Hessians computed besides, each by one directional derivative of the gradient per parameter.
+    newton_decrement : float
+        Half of g' H^-1 g, in units of the criterion: what one more Newton step would gain.
+    min_eigenvalue : float
+        Smallest eigenvalue of the exact Hessian in the free parameters (entries of Lambda in columns whose pivot is
+        not zero), for columns of unit mean square. Positive at a minimum; NaN if there are no free parameters.
+    boundary : tuple of BoundaryDirection
+        For each term with a singular covariance matrix, the directions without variance and the derivative that proves
+        that variance in them would raise the criterion.
+    message : str
+        The verdict in words.
+    trace : tuple of TracePoint
+        The evaluated points of the search.
+    """
+
+    converged: bool
+    n_evaluations: int
+    n_hessians: int
+    newton_decrement: float
+    min_eigenvalue: float
+    boundary: tuple[BoundaryDirection, ...]
+    message: str
+    trace: tuple[TracePoint, ...]

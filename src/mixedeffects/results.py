@@ -1,0 +1,345 @@
+"""What `lmer` returns: the record of a fit with the accessors of a statistician. Short methods, no numerics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mixedeffects.errors import DataError
+from mixedeffects.fit import LmmFit, effects
+from mixedeffects.fit.fitted_design import FittedDesign
+from mixedeffects.fit.residuals import Kind, pad, residuals
+from mixedeffects.fit.update import updated
+from mixedeffects.frame import to_frame, with_columns
+from mixedeffects.tables import (
+    Coefficients,
+    GroupCoefficients,
+    GroupValues,
+    InformationCriteria,
+    RandomEffects,
+    RandomTermCovariance,
+    Summary,
+    VarCorr,
+    lmm_title,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.criterion import Evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LmmResult(LmmFit):
+    """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.
+
+    Attributes
+    ----------
+    model : Design
+        The data of the model as arrays.
+    objective : GaussianCriterion
+        The profiled criterion as a function of theta.
+    solution : Solution
+        The estimates, at the minimum.
+    optimum : Optimum
+        The certificate of the minimum.
+    control : Control
+        The options of the fit.
+    """
+
+    # Estimates
+
+    @property
+    def fixef(self) -> pd.Series:
+        """Fixed effects, length p; NaN for coefficients dropped for rank deficiency."""
+        return self._named(self.solution.beta)
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Standard errors of the fixed effects, length p, conditional on the variance estimates."""
+        return self._named(np.sqrt(np.diag(self.solution.vcov)))
+
+    @property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance matrix of the estimated fixed effects, sigma^2 (X'V^-1 X)^-1, given the variance estimates."""
+        names = list(self.model.kept_names)
+        return pd.DataFrame(self.solution.vcov.copy(), index=names, columns=names)
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """Relative covariance factors (d,), canonical; terms by decreasing number of levels, lower triangles by column."""
+        return self.solution.theta.copy()
+
+    @property
+    def sigma(self) -> float:
+        """Residual standard deviation."""
+        return self.solution.sigma
+
+    @property
+    def dispersion(self) -> float:
+        """Residual variance sigma^2."""
+        return self.solution.sigma**2
+
+    @property
+    def varcorr(self) -> VarCorr:
+        """Variances and correlations of the random effects on the data scale, with the residual one."""
+        terms = tuple(
+            RandomTermCovariance(key=term.key, group=term.group, names=term.names, covariance=covariance)
+            for term, covariance in zip(self.model.terms, effects.covariances(self), strict=True)
+        )
+        return VarCorr(terms=terms, sigma=self.sigma, kind=self.model.data_kind)
+
+    @property
+    def ranef(self) -> RandomEffects:
+        """Conditional modes of the random effects by grouping factor, with their variances given beta."""
+        variances = cache(lambda: effects.conditional_variances(self))
+        groups = tuple(
+            GroupValues(
+                group=group,
+                terms=effects.block_names(self, block),
+                levels=self._labels(group),
+                values=effects.block_modes(self, block),
+                condvar=lambda block=block: variances()[block],
+            )
+            for block, group in enumerate(self.model.factors)
+        )
+        return RandomEffects(groups=groups, kind=self.model.data_kind)
+
+    @property
+    def coef(self) -> GroupCoefficients:
+        """Fixed plus random effects per level, by grouping factor."""
+        groups = []
+        for block, group in enumerate(self.model.factors):
+            names, values = effects.level_coefficients(self, block)
+            groups.append(GroupValues(group=group, terms=names, levels=self._labels(group), values=values))
+        return GroupCoefficients(groups=tuple(groups), kind=self.model.data_kind)
+
+    # Data and fitted values
+
+    @property
+    def formula(self) -> str:
+        """The formula as text."""
+        return self.model.formula.text
+
+    @property
+    def family(self) -> str:
+        """The conditional distribution of the response."""
+        return "gaussian"
+
+    @property
+    def ngroups(self) -> dict[str, int]:
+        """Number of levels of each grouping factor."""
+        return {name: factor.n_levels for name, factor in self.model.factors.items()}
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Positions in the data of the rows used, (nobs,)."""
+        return self.model.rows
+
+    @property
+    def fitted(self) -> NDArray[np.float64]:
+        """Fitted values over the rows used, (nobs,), random effects included."""
+        return effects.linear_predictor(self)
+
+    def residuals(self, kind: Kind = "response", *, marginal: bool = False, pad: bool = False) -> NDArray[np.float64]:
+        """Residuals over the rows used.
+
+        Parameters
+        ----------
+        kind : {"response", "pearson", "scaled", "working", "deviance", "quantile"}
+            response and working: y - mu; pearson and deviance: sqrt(w) (y - mu); scaled and quantile: divided by
+            sigma too.
+        marginal : bool
+            Leave the random effects out of mu.
+        pad : bool
+            Give all rows of the data, NaN where a row was not used.
+
+        Returns
+        -------
+        ndarray (nobs,), or (rows of the data,) with `pad`
+
+        Raises
+        ------
+        DataError
+            For another kind.
+        """
+        values = residuals(self, kind, marginal=marginal)
+        return _pad(self, values) if pad else values
+
+    @property
+    def design(self) -> FittedDesign:
+        """X, Z, Lambda, Sigma and V of the fit."""
+        return FittedDesign(fit=self)
+
+    def evaluate(self, theta: Sequence[float] | NDArray[np.float64] | None = None) -> Evaluation:
+        """Evaluate the profiled criterion at any theta; nothing on the fit changes.
+
+        Parameters
+        ----------
+        theta : array-like (d,), optional
+            Any real values; the estimate by default.
+
+        Returns
+        -------
+        Evaluation
+            value, gradient, hessian (exact), beta, sigma, b and u.
+
+        Raises
+        ------
+        DataError
+            If theta has the wrong length, or a factorisation fails there.
+        """
+        return self.objective.evaluate(self.solution.theta if theta is None else theta)
+
+    def update(self, formula: str | None = None, **changes: Any) -> LmmResult:
+        """Fit a changed model to the same rows.
+
+        Parameters
+        ----------
+        formula : str, optional
+            A new formula; its variables must be in the data of this fit's formula.
+        **changes
+            `reml`, `control`, `weights`, `offset`, `contrasts` or `functions`, as `lmer` takes them.
+
+        Returns
+        -------
+        LmmResult
+
+        Raises
+        ------
+        DataError
+            If the formula needs a column that this fit did not use.
+        """
+        return result_of(updated(self, formula, changes))
+
+    # Tables
+
+    def summary(self, ddf: str | None = None) -> Summary:
+        """The printed summary, laid out as lme4's.
+
+        Parameters
+        ----------
+        ddf : None
+            Degrees of freedom for p-values; none are computed.
+
+        Raises
+        ------
+        DataError
+            If `ddf` is given.
+        """
+        if ddf is not None:
+            raise DataError(f"ddf={ddf!r}: degrees of freedom are not available in this version; use ddf=None")
+        scaled = residuals(self, "scaled")
+        return Summary(
+            title=lmm_title(reml=self.reml),
+            formula=self.formula,
+            criterion=self.criterion if self.reml else self._information(),
+            residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),  # type: ignore[arg-type]
+            varcorr=self.varcorr,
+            nobs=self.nobs,
+            groups=tuple(self.ngroups.items()),
+            coefficients=self._coefficients(),
+            data_name=self.model.data_name,
+            boundary=tuple(f"{b.term}: {b.direction}" for b in self.optimum.boundary),
+            messages=() if self.optimum.converged or self.control.fixed_theta is not None else (self.optimum.message,),
+        )
+
+    def tidy(self) -> Any:
+        """Fixed effects, then standard deviations and correlations: effect, group, term, estimate, std_error, statistic."""
+        names, estimates = list(self.model.kept_names), self.solution.beta
+        errors = np.sqrt(np.diag(self.solution.vcov))
+        rows: list[tuple[Any, ...]] = [
+            ("fixed", None, name, float(b), float(se), float(b / se))
+            for name, b, se in zip(names, estimates, errors, strict=True)
+        ]
+        rows += [("ran_pars", group, term, value, None, None) for group, term, value in self.varcorr.parameters()]
+        heads = ("effect", "group", "term", "estimate", "std_error", "statistic")
+        return to_frame(dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)), self.model.data_kind)
+
+    def glance(self) -> Any:
+        """One row of statistics: nobs, sigma, loglik, aic, bic, the criterion under its name, df_resid."""
+        criterion = "reml_criterion" if self.reml else "deviance"
+        row = {
+            "nobs": self.nobs,
+            "sigma": self.sigma,
+            "loglik": self.loglik,
+            "aic": self.aic,
+            "bic": self.bic,
+            criterion: self.criterion,
+            "df_resid": self.df_resid,
+        }
+        return to_frame({name: [value] for name, value in row.items()}, self.model.data_kind)
+
+    def augment(self, data: Any = None) -> Any:
+        """The data with fitted values and residuals, over the rows used.
+
+        Parameters
+        ----------
+        data : data frame, optional
+            The data that were fitted, whose columns come first; by default the columns that the formula uses.
+
+        Returns
+        -------
+        data frame
+            With .fitted, .resid, .fixed (population-level fit), .wtres (Pearson residuals), .offset and .weights.
+        """
+        model = self.model
+        added = {
+            ".fitted": self.fitted,
+            ".resid": residuals(self),
+            ".fixed": effects.linear_predictor(self, random=False),
+            ".wtres": residuals(self, "pearson"),
+            ".offset": np.zeros(self.nobs) if model.offset is None else model.offset,
+            ".weights": np.ones(self.nobs) if model.weights is None else model.weights,
+        }
+        if data is not None:
+            return with_columns(data, self.rows, added)
+        return to_frame({**model.source_columns(), **added}, model.data_kind)
+
+    def __str__(self) -> str:
+        return self.summary().text
+
+    def __repr__(self) -> str:
+        how = "REML" if self.reml else "ML"
+        return f"<LmmResult {self.formula!r}, {how} criterion {self.criterion:.4f}, {self.nobs} rows>"
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def _named(self, values: NDArray[np.float64]) -> pd.Series:
+        full = np.full(len(self.model.names), np.nan)
+        full[self.model.kept] = values
+        return pd.Series(full, index=list(self.model.names))
+
+    def _labels(self, group: str) -> Callable[[], NDArray[Any]]:
+        return lambda: self.model.factors[group].labels
+
+    def _coefficients(self) -> Coefficients:
+        sd = np.sqrt(np.diag(self.solution.vcov))
+        return Coefficients(
+            names=self.model.names,
+            estimates=self.fixef.to_numpy(),
+            std_errors=self.std_errors.to_numpy(),
+            correlation=self.solution.vcov / np.outer(sd, sd),
+        )
+
+    def _information(self) -> InformationCriteria:
+        return InformationCriteria(
+            aic=self.aic, bic=self.bic, loglik=self.loglik, deviance=self.criterion, df_resid=self.df_resid
+        )
+
+
+_pad = pad
+
+
+def result_of(fit: LmmFit) -> LmmResult:
+    """The public face of a fit."""
+    return LmmResult(
+        model=fit.model, objective=fit.objective, solution=fit.solution, optimum=fit.optimum, control=fit.control
+    )
