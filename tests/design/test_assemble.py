@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -11,6 +13,7 @@ import scipy.sparse as sp
 from mixedeffects.design import design
 from mixedeffects.errors import DataError, DroppedRowsWarning, RankDeficiencyWarning
 from mixedeffects.formula import parse
+from mixedeffects.frame import Factor
 
 
 def test_a_formula_may_be_parsed_before(small):
@@ -168,3 +171,15 @@ def test_the_order_of_rows_moves_rows_only(small):
     made, moved = (design("y ~ poly(x, 2) * f + (x | g)", data) for data in (small, small.iloc[order]))
     np.testing.assert_allclose(moved.X, made.X[order], rtol=1e-10, atol=1e-12)
     np.testing.assert_array_equal(moved.Z.toarray(), made.Z.toarray()[order])
+
+
+def test_columns_in_between_are_let_go(small):
+    gc.collect()
+    gc.disable()
+    try:
+        made = design("y ~ f * x + log(z) + (f | g)", small)
+        # Arrays of as many rows that are reachable only through cycles would show here.
+        alive = [a for a in gc.get_objects() if isinstance(a, Factor) and len(a) == 36]
+        assert {id(factor) for factor in alive} <= {id(block.factor) for block in made.terms}
+    finally:
+        gc.enable()

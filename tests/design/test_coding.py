@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mixedeffects.design import design
@@ -105,3 +106,16 @@ def test_contrasts_that_cannot_be_used(small, contrasts, match):
 def test_a_predictor_with_one_level(small, formula):
     with pytest.raises(DataError, match=r"'one' has one level only \('k'\)"):
         design(formula, small.assign(one="k"))
+
+
+def test_intervals_and_dates_as_categories(small):
+    data = small.assign(i=pd.cut(small["x"], [0, 5, 10, 20]), d=pd.to_datetime(["2020-01-01", "2020-01-03"] * 18))
+    data["d"] = data["d"].astype("category")
+    made = design("y ~ d + C(i, contr.treatment) + (1 | g)", data)
+    assert made.names[1:] == (
+        "d[T.2020-01-03]",
+        "C(i, contr.treatment)[T.(5, 10]]",
+        "C(i, contr.treatment)[T.(10, 20]]",
+    )
+    np.testing.assert_array_equal(made.X[:, 2], (small["x"] > 5) & (small["x"] <= 10))
+    assert design("y ~ i + (1 | g)", data).names[1:] == ("i[.L]", "i[.Q]")

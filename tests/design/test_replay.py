@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -58,6 +60,13 @@ def test_new_data_of_another_library_and_as_plain_text(data):
         np.testing.assert_allclose(X[:, [made.names.index(f"o[{s}]") for s in (".L", ".Q", ".C")]], expected)
         np.testing.assert_array_equal(X[:, made.names.index("f[T.c]")], [1, 0])
         np.testing.assert_array_equal(X[:, made.names.index("x")], [1, 2])
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_design_can_be_pickled(data, formula):
+    made = design(formula, data)
+    again = pickle.loads(pickle.dumps(made))
+    np.testing.assert_allclose(columns_of(again, data), made.X, rtol=1e-12, atol=1e-13)
 
 
 def test_aliased_columns_are_computed_too(data):

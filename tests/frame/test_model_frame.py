@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import datetime
+import sys
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -214,8 +217,6 @@ def test_any_type_is_a_grouping_column(values, labels):
 
 @pytest.mark.parametrize("build", [pl.DataFrame, pa.table], ids=["polars", "pyarrow"])
 def test_dates_of_other_libraries_as_groups(build):
-    import datetime
-
     days = [datetime.date(2020, 1, 1 + i % 2) for i in range(6)]
     days[3] = None
     frame = model_frame(FORMULA, build({**COMPLETE, "g": days}))
@@ -247,3 +248,54 @@ def test_arrow_streams_are_read():
     frame = model_frame(FORMULA, Stream(pa.table(COMPLETE)))
     assert frame.kind == "pyarrow"
     assert frame.y.tolist() == COMPLETE["y"]
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (pd.Series([pd.NA, "b", "a"] * 2, dtype=object), ["a", "b"]),
+        (pd.Series([np.nan, "b", "a"] * 2, dtype=object), ["a", "b"]),
+        (pd.Series([None, np.str_("b"), "a"] * 2, dtype=object), ["a", "b"]),
+        (pd.Series(["\ud800", "b", None] * 2, dtype=object), ["b", "\ud800"]),
+        (pd.Series([True, None, False] * 2, dtype=object), ["False", "True"]),
+        (pd.Series([2, None, 10] * 2, dtype=object), ["2", "10"]),
+        (pd.Series([Decimal("2.5"), None, Decimal(10)] * 2, dtype=object), ["2.5", "10"]),
+        (pd.Series([datetime.date(2020, 1, 2), None, datetime.date(2020, 1, 1)] * 2), ["2020-01-01", "2020-01-02"]),
+        (pd.array([2**62 + 1, None, 2**62] * 2, dtype="Int64"), [str(2**62), str(2**62 + 1)]),
+        (pd.array([2.5, None, 1.0] * 2, dtype="Float32"), ["1", "2.5"]),
+        (pd.arrays.SparseArray([2.0, np.nan, 1.0] * 2), ["1", "2"]),
+        (pd.PeriodIndex(["2020-02", None, "2020-01"] * 2, freq="M"), ["2020-01-01", "2020-02-01"]),
+        (pd.cut([1.0, np.nan, 2.0] * 2, [0, 1, 2]), ["(0, 1]", "(1, 2]"]),
+        (pl.Series(["b", None, "a"] * 2, dtype=pl.Categorical), ["a", "b"]),
+        (pl.Series([Decimal("2.5"), None, Decimal(10)] * 2), ["2.5", "10"]),
+        (pl.Series([2.5, float("nan"), 1.0] * 2), ["1", "2.5"]),
+        (pl.Series([2.5, None, 1.0] * 2), ["1", "2.5"]),
+        (pa.array([Decimal("2.5"), None, Decimal(10)] * 2), ["2.5", "10"]),
+        (pa.array([2**62 + 1, None, 2**62] * 2), [str(2**62), str(2**62 + 1)]),
+        (pa.array(["b", None, "a"] * 2, pa.string_view()), ["a", "b"]),
+        (pa.array(["b", None, "a"] * 2).dictionary_encode(), ["b", "a"]),
+    ],
+    ids=lambda value: f"{type(value).__name__} {value.dtype}" if hasattr(value, "dtype") else None,
+)
+def test_missing_values_of_every_type(values, labels):
+    frame = model_frame(FORMULA, {**COMPLETE, "g": values})
+    factor = frame.factors["g"]
+    assert factor.labels.tolist() == labels
+    missing = [row for row in range(6) if row not in frame.rows]
+    assert missing in ([0, 3], [1, 4], [2, 5])
+    assert sorted(set(factor.codes.tolist())) == [0, 1]
+
+
+@pytest.mark.parametrize("build", [pl.DataFrame, dict, pd.DataFrame], ids=["polars", "dict", "pandas"])
+def test_text_without_pyarrow(build, monkeypatch):
+    data = build({**HOLES, "f": np.array(HOLES["f"], dtype=object)} if build is not pl.DataFrame else HOLES)
+    if build is pd.DataFrame:
+        data = data.astype({"f": pd.StringDtype("python")})
+    expected = model_frame(FORMULA, data)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError):
+        import pyarrow  # noqa: F401
+    frame = model_frame(FORMULA, data)
+    assert frame.columns["f"].labels.tolist() == expected.columns["f"].labels.tolist()
+    assert frame.columns["f"].codes.tolist() == expected.columns["f"].codes.tolist()
+    assert frame.rows.tolist() == expected.rows.tolist()

@@ -126,12 +126,18 @@ def categorical(name: str, factor: Factor, contrasts: Contrasts) -> FactorValues
                 level = factor.labels[0] if factor.n_levels else "none"
                 raise DataError(f"{name!r} has one level only ({level!r}); a categorical predictor needs two or more")
             check_matrix(contrasts, name, factor.n_levels)
-            encoder_state["levels"] = factor.values.tolist()
+            encoder_state["levels"] = _levels(factor)
             encoder_state["contrasts"] = contrasts
             codes = factor.codes
         return _coded(codes, encoder_state["levels"], encoder_state["contrasts"], reduced_rank)
 
     return FactorValues(factor, kind="categorical", spans_intercept=True, encoder=encoder)
+
+
+def _levels(factor: Factor) -> list[Hashable]:
+    """Levels as they stand in names: in their own type, times as text."""
+    levels: list[Hashable] = (factor.labels if factor.values.dtype.kind in "Mm" else factor.values).tolist()
+    return levels
 
 
 def _coded(
@@ -155,7 +161,7 @@ def _coded(
 def _replayed_codes(name: str, factor: Factor, levels: list[Hashable]) -> NDArray[np.int32]:
     """Codes of new data in the levels of the fit."""
     position = {level: code for code, level in enumerate(levels)}
-    table = np.array([position.get(level, -1) for level in factor.values.tolist()], dtype=np.int32)
+    table = np.array([position.get(level, -1) for level in _levels(factor)], dtype=np.int32)
     if (table < 0).any():
         unknown = [repr(level) for level, code in zip(factor.labels, table, strict=True) if code < 0]
         known = ", ".join(repr(level) for level in levels[:10]) + (" ..." if len(levels) > 10 else "")

@@ -135,6 +135,8 @@ def _run(materializer: Materializer, expr: str, spec: ModelSpec, columns: Mappin
         text = [name for name, column in columns.items() if isinstance(column, Factor) and name in term]
         hint = f"; {' and '.join(map(repr, text))} hold{'' if text[1:] else 's'} categories" if text else ""
         raise DataError(f"{term!r} cannot be computed from the data ({cause}){hint}") from error
+    finally:
+        materializer.release()
 
 
 def _own_cause(error: BaseException) -> MixedEffectsError | None:

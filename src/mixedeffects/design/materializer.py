@@ -44,6 +44,11 @@ class _Operands(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.columns)
 
+    def clear(self) -> None:
+        """Forget all columns."""
+        self.columns = {}
+        self._made.clear()
+
     def origin(self, operand: Any) -> str | None:
         """Return the name of the column that an operand was made from."""
         return next((name for name, made in self._made.items() if made is operand), None)
@@ -87,6 +92,12 @@ class Materializer(PandasMaterializer):  # type: ignore[misc]
     def nrows(self) -> int:
         """Number of rows."""
         return self._n_rows
+
+    def release(self) -> None:
+        """Let go of the columns: formulaic's caches are part of a reference cycle, which may live for long."""
+        self.factor_cache.clear()
+        self.encoded_cache.clear()
+        self.data.clear()
 
     @override
     def _lookup(self, name: str) -> tuple[Any, Any]:

@@ -170,7 +170,10 @@ def text_column(name: str, values: Any) -> RawColumn:
     except ImportError:
         return RawColumn(name=name, kind="text", values=values, missing=_mask(pd.isna(values)))
     if isinstance(values, np.ndarray):
-        values = pa.array(values, type=pa.large_string(), from_pandas=True)
+        try:
+            values = pa.array(values, type=pa.large_string(), from_pandas=True)
+        except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot hold
+            return RawColumn(name=name, kind="text", values=values, missing=_mask(pd.isna(values)))
     missing = values.is_null().to_numpy(**_copying(values)) if values.null_count else None
     return RawColumn(name=name, kind="text", values=values, missing=missing)
 
@@ -202,6 +205,10 @@ def from_pandas(name: str, series: pd.Series) -> RawColumn:
         return text_column(name, np.asarray(array, dtype=object))
     if isinstance(dtype, pd.ArrowDtype):
         return from_arrow(name, series.array.__arrow_array__())
+    if isinstance(dtype, pd.PeriodDtype):
+        return from_numpy(name, series.dt.to_timestamp().to_numpy())
+    if isinstance(dtype, pd.IntervalDtype):
+        return from_pandas(name, series.astype("category"))
     if isinstance(dtype, pd.SparseDtype):
         return from_numpy(name, series.sparse.to_dense().to_numpy())
     if dtype.kind in "iufb":  # the nullable dtypes
