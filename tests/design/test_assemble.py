@@ -115,6 +115,13 @@ def test_expressions_that_fail_on_the_data(small, formula, match):
         design(formula, small.assign(k=0))
 
 
+def test_a_column_that_is_called_like_the_constant(small):
+    data = small.rename(columns={"x": "Intercept"})
+    with pytest.raises(DataError, match="rename it"):
+        design("y ~ Intercept + (1 | g)", data)
+    assert design("y ~ z + (1 | g)", data).names == ("Intercept", "z")
+
+
 def test_integers_do_not_wrap_around(small):
     data = small.assign(i=np.arange(36, dtype=np.int8) + 90, u=(7 * np.arange(36) % 30).astype(np.uint8))
     made = design("y ~ I(i**2) + I(1 - u) + i:u + (1 | g)", data)

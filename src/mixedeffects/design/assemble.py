@@ -182,6 +182,8 @@ def design(
         )
     coding = resolve(contrasts)
     frame = model_frame(formula, data, weights=weights, offset=offset, missing=missing, functions=functions)
+    if "Intercept" in frame.columns:
+        raise DataError("a column named 'Intercept' would be taken for the constant; rename it")
     # Contrasts of a column that is only a grouping factor have no effect.
     fixed_coding = {name: coding[name] for name in coding if name in frame.columns or name not in frame.factors}
     while True:
