@@ -1,1 +1,61 @@
-"""Mixed-effects models: lme4's formulas and answers from a compiled core with exact derivatives."""
+"""Mixed-effects models: lme4's formulas and answers from a compiled core with exact derivatives.
+
+    import mixedeffects as me
+    fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+    print(fit)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mixedeffects.api import lmer
+from mixedeffects.control import Control
+from mixedeffects.design import Design, design
+from mixedeffects.errors import (
+    ConvergenceError,
+    ConvergenceWarning,
+    DataError,
+    DroppedRowsWarning,
+    FormulaError,
+    MixedEffectsError,
+    MixedEffectsWarning,
+    RankDeficiencyWarning,
+    SingularFitWarning,
+)
+from mixedeffects.formula import Formula, RandomTerm, parse
+from mixedeffects.results import LmmResult
+
+if TYPE_CHECKING:
+    from mixedeffects import datasets
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Control",
+    "ConvergenceError",
+    "ConvergenceWarning",
+    "DataError",
+    "Design",
+    "DroppedRowsWarning",
+    "Formula",
+    "FormulaError",
+    "LmmResult",
+    "MixedEffectsError",
+    "MixedEffectsWarning",
+    "RandomTerm",
+    "RankDeficiencyWarning",
+    "SingularFitWarning",
+    "datasets",
+    "design",
+    "lmer",
+    "parse",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        from importlib import import_module
+
+        return import_module("mixedeffects.datasets")
+    raise AttributeError(f"module 'mixedeffects' has no attribute {name!r}")

@@ -322,10 +322,12 @@ class LmmResult(LmmFit):
 
     def _coefficients(self) -> Coefficients:
         sd = np.sqrt(np.diag(self.solution.vcov))
+        estimate, std_error = self.fixef.to_numpy(), self.std_errors.to_numpy()
         return Coefficients(
             names=self.model.names,
-            estimates=self.fixef.to_numpy(),
-            std_errors=self.std_errors.to_numpy(),
+            estimate=estimate,
+            std_error=std_error,
+            statistic=estimate / std_error,
             correlation=self.solution.vcov / np.outer(sd, sd),
         )
 

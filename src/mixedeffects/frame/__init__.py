@@ -6,5 +6,6 @@ from mixedeffects.frame.factor import Factor, cross, encode
 from mixedeffects.frame.model_frame import ModelFrame, model_frame
 from mixedeffects.frame.newdata import Column, read_columns
 from mixedeffects.frame.notices import warn
+from mixedeffects.frame.output import to_frame, with_columns
 
-__all__ = ["Column", "Factor", "ModelFrame", "cross", "encode", "model_frame", "read_columns", "warn"]
+__all__ = ["Column", "Factor", "ModelFrame", "cross", "encode", "model_frame", "read_columns", "to_frame", "warn", "with_columns"]
