@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_PROCESSORS = os.cpu_count() or 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
@@ -57,4 +59,4 @@ class Control:
     @property
     def n_threads(self) -> int:
         """Threads in use."""
-        return self.threads or os.cpu_count() or 1
+        return self.threads or _PROCESSORS

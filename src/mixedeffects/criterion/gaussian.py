@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from mixedeffects import _core
 from mixedeffects.errors import DataError
@@ -173,7 +172,7 @@ class GaussianCriterion:
         working = self.core.conditional_variances(self._checked(theta), self.transforms)
         out = []
         for V, T in zip(working, self.basis.block_transforms(self.layout), strict=True):
-            inverse = solve_triangular(T, np.eye(len(T)))
+            inverse = np.linalg.inv(T)
             out.append(inverse @ V @ inverse.T)
         return out
 
@@ -182,9 +181,9 @@ class GaussianCriterion:
         sigma = float(np.sqrt(raw["rss"] / self.degrees))
         p = self.products.p
         if p:
-            beta = self.basis.b0 + solve_triangular(self.basis.R, raw["beta"])
-            half = solve_triangular(self.basis.R, cho_solve(cho_factor(raw["XVX"]), np.eye(p)))
-            vcov = sigma**2 * solve_triangular(self.basis.R, half.T)
+            beta = self.basis.b0 + np.linalg.solve(self.basis.R, raw["beta"])
+            half = sigma * np.linalg.solve(self.basis.R, np.linalg.inv(np.linalg.cholesky(raw["XVX"])).T)
+            vcov = half @ half.T
         else:
             beta, vcov = np.empty(0), np.empty((0, 0))
         b, u = [], []
@@ -192,7 +191,7 @@ class GaussianCriterion:
         for term, (block, columns) in enumerate(self._places()):
             T = self.basis.T[term]
             modes, s = raw["modes"][block][:, columns], raw["s"][block][:, columns]
-            b.append(solve_triangular(T, modes.T).T)
+            b.append(modes @ np.linalg.inv(T).T)
             u.append(s @ T @ factors[term])
         for array in (beta, vcov, *b, *u):
             array.flags.writeable = False

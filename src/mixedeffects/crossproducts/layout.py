@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.design import Design, RandomBlock
+
+
+@lru_cache(maxsize=64)
+def _lower(k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of a lower triangle, column by column."""
+    columns, rows = np.triu_indices(k)
+    return rows, columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +73,13 @@ class Layout:
         out = []
         for k, part in zip(self.widths, self.split(theta), strict=True):
             Lambda = np.zeros((k, k))
-            Lambda.T[np.triu_indices(k)] = part
+            Lambda[_lower(k)] = part
             out.append(Lambda)
         return out
 
     def theta(self, factors: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """The inverse of `factors`."""
-        parts = [Lambda.T[np.triu_indices(len(Lambda))] for Lambda in factors]
+        parts = [Lambda[_lower(len(Lambda))] for Lambda in factors]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def split(self, theta: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from mixedeffects import _core
 from mixedeffects.crossproducts.layout import Layout, layout_of
@@ -130,7 +129,7 @@ def basis(design: Design, layout: Layout, *, n_threads: int = 1) -> Basis:
         members.append([place[_identity(column)] for column in term.columns])
     full = _core.triangular_factor([*columns, y], design.weights, n_threads)
     R = full[:p, :p]
-    b0 = solve_triangular(R, full[:p, -1]) if p else np.empty(0)
+    b0 = np.linalg.solve(R, full[:p, -1]) if p else np.empty(0)
     scale = np.sqrt(len(design.y))
     T = tuple(_term_transform(full[:, member]) / scale for member in members)
     return Basis(R=R, b0=b0, T=T)

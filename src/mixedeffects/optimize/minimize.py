@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from mixedeffects.errors import ConvergenceError
 from mixedeffects.optimize.canonical import lower_factor
@@ -96,7 +95,7 @@ class _Search:
         if len(L) == 1:
             return None
         T = self.criterion.basis.T[term]
-        F = solve_triangular(T, L)
+        F = np.linalg.solve(T, L)
         lengths = np.sqrt((F**2).sum(axis=1)) * np.sqrt((T**2).sum(axis=0))
         small = (lengths > 0.0) & (lengths < 1e-3 * max(1.0, float(lengths.max())))
         if not small.any():
@@ -191,7 +190,7 @@ def _pivots_only(L: NDArray[np.float64]) -> NDArray[np.float64]:
 def _to_data(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Canonical factors in the units of the data, from a theta of the working columns."""
     return [
-        lower_factor(solve_triangular(T, _pivots_only(L))) if L.any() else np.zeros_like(L)
+        lower_factor(np.linalg.solve(T, _pivots_only(L))) if L.any() else np.zeros_like(L)
         for T, L in zip(criterion.basis.T, criterion.layout.factors(theta), strict=True)
     ]
 
