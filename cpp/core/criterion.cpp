@@ -85,10 +85,11 @@ Criterion Criterion::with_response(Response response) const { return {plan_, std
 
 std::vector<double> Criterion::moment_start() const { return me::moment_start(*plan_, response_); }
 
-Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform &transform, Want want) const {
+Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform &transform, Want want,
+                               Workspace *workspace) const {
     Evaluation out;
     const Factors<double> factors = make_factors(*plan_, theta, transform);
-    Sweep<double> sweep(*plan_, response_, factors);
+    Sweep<double> sweep(*plan_, response_, factors, workspace);
     if (!sweep.up()) return out;
     const double m = degrees();
     out.rss = sweep.root.rss;

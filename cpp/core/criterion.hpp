@@ -13,6 +13,7 @@ namespace me {
 // transform * Lambda(theta). Empty: theta is that of the working columns themselves.
 using Transform = std::vector<std::vector<double>>;
 
+struct Workspace;
 enum class Want { value, derivatives };
 
 struct Evaluation {
@@ -39,7 +40,8 @@ class Criterion {
 
     std::vector<double> moment_start() const;  // theta of the working columns
 
-    Evaluation evaluate(const std::vector<double> &theta, const Transform &transform, Want want) const;
+    Evaluation evaluate(const std::vector<double> &theta, const Transform &transform, Want want,
+                        Workspace *workspace = nullptr) const;
 
     // Exact Hessian (d x d), one directional derivative of the gradient for each entry. Empty when it fails.
     std::vector<double> hessian(const std::vector<double> &theta, const Transform &transform) const;

@@ -113,15 +113,16 @@ const std::vector<std::vector<double>> &values_of(const Factors<Dual> &f, std::v
 bool inverse_factor(const Plan &plan, const std::vector<std::vector<double>> &Lambda, const std::vector<double> &A,
             std::vector<double> &M) {
     const std::int64_t Q = plan.Q;
-    M = A;
     bool scalar = true;
     for (int g : plan.dense) scalar = scalar && plan.blocks[g].k == 1;
     if (scalar) {
         std::vector<double> scale(Q);
         for_each_level(plan, [&](int g, std::int64_t at) { scale[at] = Lambda[g][0]; });
+        M.resize(A.size());
         for (std::int64_t c = 0; c < Q; ++c)
-            for (std::int64_t r = c; r < Q; ++r) M[c * Q + r] *= scale[c] * scale[r];
+            for (std::int64_t r = c; r < Q; ++r) M[c * Q + r] = A[c * Q + r] * (scale[c] * scale[r]);
     } else {
+        M = A;
         mirror(Q, M);
         apply_rows(plan, Lambda, true, Q, M.data());
         apply_columns(plan, Lambda, false, M.data());
@@ -252,12 +253,12 @@ bool Root<double>::solve(const Plan &plan, const Factors<double> &factors) {
     const int p = plan.p, q = static_cast<int>(plan.Q);
     XVX = XX;
     if (q == 0) return solve_fixed(p);
-    if (!inverse_factor(plan, factors.Lambda, A.v, M_)) return false;
-    for (int c = 0; c < q; ++c) log_det -= 2.0 * std::log(M_[static_cast<std::size_t>(c) * (q + 1)]);
+    if (!inverse_factor(plan, factors.Lambda, A.v, M)) return false;
+    for (int c = 0; c < q; ++c) log_det -= 2.0 * std::log(M[static_cast<std::size_t>(c) * (q + 1)]);
     std::vector<double> B(AX);  // L^-1 Lambda' [AX Ay]
     B.insert(B.end(), Ay.begin(), Ay.end());
     apply_rows(plan, factors.Lambda, true, p + 1, B.data());
-    blas::trmm_lower('L', 'N', q, p + 1, 1.0, M_.data(), q, B.data(), q);
+    blas::trmm_lower('L', 'N', q, p + 1, 1.0, M.data(), q, B.data(), q);
     for (int a = 0; a <= p; ++a)
         for (int b = 0; b <= a; ++b) {
             double dot = 0.0;
@@ -275,7 +276,7 @@ bool Root<double>::solve(const Plan &plan, const Factors<double> &factors) {
     modes.assign(B.begin() + static_cast<std::ptrdiff_t>(p) * q, B.end());
     for (int c = 0; c < p; ++c)
         for (int r = 0; r < q; ++r) modes[r] -= B[static_cast<std::size_t>(c) * q + r] * beta[c];
-    blas::trmm_lower('L', 'T', q, 1, 1.0, M_.data(), q, modes.data(), q);
+    blas::trmm_lower('L', 'T', q, 1, 1.0, M.data(), q, modes.data(), q);
     apply_rows(plan, factors.Lambda, false, 1, modes.data());
     return true;
 }
@@ -287,9 +288,9 @@ void Root<double>::differentiate(const Plan &plan, const Factors<double> &factor
     if (q == 0) return;
     for (int g : plan.dense) H[g].assign(static_cast<std::size_t>(plan.blocks[g].k) * plan.blocks[g].k, 0.0);
     const bool shortcut = well_conditioned(plan, factors.Lambda, A.v);
-    if (!shortcut) diagonal_from_solve(plan, factors.Lambda, A.v, M_, H);
+    if (!shortcut) diagonal_from_solve(plan, factors.Lambda, A.v, M, H);
     K.n = q;
-    K.v.swap(M_);
+    K.v.swap(M);
     square_factor(q, K.v.data(), q);
     if (shortcut) diagonal_from_inverse(plan, factors.Lambda, K.v, H);
     sandwich(plan, factors.Lambda, K.v);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/eigen.hpp"
+#include "core/sweep.hpp"
 
 namespace me {
 namespace {
@@ -100,8 +101,9 @@ double slow_progress(const Criterion &criterion) { return criterion.plan().Q <= 
 
 NewtonResult minimize(const Criterion &criterion, std::vector<double> start, const NewtonOptions &options) {
     NewtonResult out;
+    Workspace workspace;
     out.theta = std::move(start);
-    out.evaluation = criterion.evaluate(out.theta, {}, Want::derivatives);
+    out.evaluation = criterion.evaluate(out.theta, {}, Want::derivatives, &workspace);
     out.n_evaluations = 1;
     if (!out.evaluation.ok) return out;
     const int n = criterion.n_theta();
@@ -135,7 +137,7 @@ NewtonResult minimize(const Criterion &criterion, std::vector<double> start, con
         const double length = norm(step), predicted = model.predicted(step);
         std::vector<double> theta(out.theta);
         for (int i = 0; i < n; ++i) theta[i] += step[i];
-        Evaluation trial = criterion.evaluate(theta, {}, Want::derivatives);
+        Evaluation trial = criterion.evaluate(theta, {}, Want::derivatives, &workspace);
         ++out.n_evaluations;
         const double change = trial.ok ? trial.value - out.evaluation.value : std::numeric_limits<double>::infinity();
         const double ratio = predicted < 0.0 ? change / predicted : -1.0;

@@ -5,8 +5,59 @@
 
 namespace me {
 
+namespace {
+
+// What a node reads on its way down: W, Upsilon and omega of its parent's front, or of the root.
 template <class T>
-Sweep<T>::Sweep(const Plan &plan, const Response &response, const Factors<T> &factors)
+struct FromRoot {
+    const Root<T> &root;
+    std::int64_t Q;
+    std::int64_t column(std::int64_t place) const { return place * Q; }
+    T W(std::int64_t at) const { return root.K.get(at); }
+    T X(std::int64_t place, int c) const { return root.Upsilon[c * Q + place]; }
+    T y(std::int64_t place) const { return -root.modes[place]; }
+};
+
+template <class T>
+struct FromFront {
+    const T *W_, *X_, *y_;
+    std::int64_t size;
+    int p;
+    std::int64_t column(std::int64_t place) const { return place * size; }
+    T W(std::int64_t at) const { return W_[at]; }
+    T X(std::int64_t place, int c) const { return X_[place * p + c]; }
+    T y(std::int64_t place) const { return y_[place]; }
+};
+
+// Adds C W C' to Q1, C Upsilon to hX and C omega to h.
+template <int KK, class T, class A, class Source>
+void gather(const A *C, const std::int32_t *map, int k, int width, const Source &from, int p, T *Q1, T *tmp, T *hX, T *h) {
+    const int K = KK ? KK : k;
+    for (int c = 0; c < width; ++c) {
+        const std::int64_t place = map[c], column = from.column(place);
+        const T omega = from.y(place);
+        for (int a = 0; a < K; ++a) {
+            const A x = C[static_cast<std::size_t>(a) * width + c];
+            h[a] += x * omega;
+            for (int e = 0; e < p; ++e) hX[a * p + e] += x * from.X(place, e);
+        }
+        // From the triangle c <= e: half the diagonal, then both orders of every product.
+        for (int a = 0; a < K; ++a) {
+            const A *row = C + static_cast<std::size_t>(a) * width;
+            T sum = from.W(column + place) * T(row[c]) * T(0.5);
+            for (int e = c + 1; e < width; ++e) sum += from.W(column + map[e]) * row[e];
+            tmp[a] = sum;
+        }
+        for (int a = 0; a < K; ++a)
+            for (int b = 0; b < K; ++b)
+                Q1[a * K + b] += C[static_cast<std::size_t>(a) * width + c] * tmp[b] + C[static_cast<std::size_t>(b) * width + c] * tmp[a];
+    }
+}
+
+}  // namespace
+
+template <class T>
+Sweep<T>::Sweep(const Plan &plan, const Response &response, const Factors<T> &factors, Workspace *workspace)
     : plan_(plan), response_(response), factors_(factors), p_(plan.p), d_(static_cast<int>(plan.entries.size())) {
     levels_.resize(plan.stages.size());
     for (std::size_t s = 0; s < plan.stages.size(); ++s) {
@@ -23,12 +74,24 @@ Sweep<T>::Sweep(const Plan &plan, const Response &response, const Factors<T> &fa
         level.CX.assign(block.ZX.begin(), block.ZX.end());
         level.Cy.assign(response.Zy[stage.block].begin(), response.Zy[stage.block].end());
     }
+    workspace_ = workspace;
+    if (workspace_) {
+        root.A.v.swap(workspace_->A);
+        root.M.swap(workspace_->M);
+    }
     root.A.assign(plan.Q, plan.D);
     root.AX.assign(plan.DX.begin(), plan.DX.end());
     for (int g : plan.dense) root.Ay.insert(root.Ay.end(), response.Zy[g].begin(), response.Zy[g].end());
     root.XX.assign(plan.XX.begin(), plan.XX.end());
     root.Xy.assign(response.Xy.begin(), response.Xy.end());
     root.yy = T(response.yy);
+}
+
+template <class T>
+Sweep<T>::~Sweep() {
+    if (!workspace_) return;
+    root.A.v.swap(workspace_->A);
+    (root.K.v.empty() ? root.M : root.K.v).swap(workspace_->M);
 }
 
 template <class T>
@@ -138,27 +201,36 @@ void Sweep<T>::eliminate(int s, int j, const A *own, const A *C, const A *CX, co
         }
         root.yy -= x[p_] * x[p_];
     }
-    if (width > 0) pass_up(s, j, width);
+    if (width > 0) s > 0 ? pass_up<KK, true>(s, j, width) : pass_up<KK, false>(s, j, width);
 }
 
 // Subtracts R'R (and adds what children passed on) in the parent's front, or at the root.
 template <class T>
+template <int KK, bool fronted>
 void Sweep<T>::pass_up(int s, int j, int width) {
     const Stage &stage = plan_.stages[s];
-    const int K = stage.k, w = width + p_ + 1;
+    const int K = KK ? KK : stage.k;
+    const std::size_t w = static_cast<std::size_t>(width) + p_ + 1;
     const std::int32_t *map = &stage.map[stage.start[j]];
     const Level &level = levels_[s];
-    const bool fronted = s > 0;
-    auto update = [&](int a, int c) {
-        T sum = fronted && c < width ? level.front[static_cast<std::size_t>(a) * width + c] : T(0.0);
-        for (int k = 0; k < K; ++k) sum -= R_[static_cast<std::size_t>(k) * w + a] * R_[static_cast<std::size_t>(k) * w + c];
+    const T *R = R_.data();
+    auto product = [&](int a, int c) {
+        T sum = R[a] * R[c];
+        for (int k = 1; k < K; ++k) sum += R[k * w + a] * R[k * w + c];
         return sum;
     };
-    auto updateX = [&](int a, int c) {
-        T sum = fronted ? level.frontX[static_cast<std::size_t>(a) * p_ + c] : T(0.0);
-        return sum + update(a, width + c);
+    auto update = [&](int a, int c) {
+        if constexpr (fronted) return level.front[static_cast<std::size_t>(a) * width + c] - product(a, c);
+        else return -product(a, c);
     };
-    auto updatey = [&](int a) { return (fronted ? level.fronty[a] : T(0.0)) + update(a, width + p_); };
+    auto updateX = [&](int a, int c) {
+        if constexpr (fronted) return level.frontX[static_cast<std::size_t>(a) * p_ + c] - product(a, width + c);
+        else return -product(a, width + c);
+    };
+    auto updatey = [&](int a) {
+        if constexpr (fronted) return level.fronty[a] - product(a, width + p_);
+        else return -product(a, width + p_);
+    };
     if (stage.parent.empty()) {
         const std::int64_t Q = plan_.Q;
         for (int a = 0; a < width; ++a) {
@@ -273,10 +345,6 @@ void Sweep<T>::differentiate(int s, int j, bool want_variances, const A *C, cons
     const T *Km = &level.K[static_cast<std::size_t>(j) * K * K], *N = &level.N[static_cast<std::size_t>(j) * K * K],
             *H0 = &level.H0[static_cast<std::size_t>(j) * K * K];
     const std::int32_t *map = width ? &stage.map[stage.start[j]] : nullptr;
-    const bool at_root = stage.parent.empty();
-    const Level *up = at_root ? nullptr : &levels_[s + 1];
-    const std::int64_t Q = plan_.Q;
-    const int front = at_root ? 0 : plan_.stages[s + 1].k + plan_.stages[s + 1].width(stage.parent[j]);
     scratch_.resize(static_cast<std::size_t>(4) * K * K + static_cast<std::size_t>(3) * K * p_ + 3 * K);
     T *Q1 = scratch_.data(), *t = Q1 + K * K, *Hj = t + K * K, *hX = Hj + 2 * K * K, *U = hX + K * p_, *VU = U + K * p_,
       *h = VU + K * p_, *sj = h + K, *tmp = sj + K;
@@ -289,25 +357,11 @@ void Sweep<T>::differentiate(int s, int j, bool want_variances, const A *C, cons
         h[a] = sum;
     }
     for (int x = 0; x < K * K; ++x) Q1[x] = T(0.0);
-    for (int c = 0; c < width; ++c) {
-        const std::int64_t place = map[c];
-        const T omega = at_root ? -root.modes[place] : up->Wy[place];
-        for (int a = 0; a < K; ++a) {
-            const A x = C[static_cast<std::size_t>(a) * width + c];
-            h[a] += x * omega;
-            for (int e = 0; e < p_; ++e) hX[a * p_ + e] += x * (at_root ? root.Upsilon[e * Q + place] : up->WX[place * p_ + e]);
-        }
-        // C W C' from the triangle c <= e: half the diagonal, then both orders of every product.
-        const std::int64_t column = at_root ? place * Q : place * front;
-        for (int a = 0; a < K; ++a) {
-            const A *row = C + static_cast<std::size_t>(a) * width;
-            T sum = (at_root ? root.K.get(column + place) : up->W[column + place]) * T(row[c]) * T(0.5);
-            for (int e = c + 1; e < width; ++e) sum += (at_root ? root.K.get(column + map[e]) : up->W[column + map[e]]) * row[e];
-            tmp[a] = sum;
-        }
-        for (int a = 0; a < K; ++a)
-            for (int b = 0; b < K; ++b)
-                Q1[a * K + b] += C[static_cast<std::size_t>(a) * width + c] * tmp[b] + C[static_cast<std::size_t>(b) * width + c] * tmp[a];
+    if (width > 0) {
+        if (stage.parent.empty())
+            gather<KK>(C, map, K, width, FromRoot<T>{root, plan_.Q}, p_, Q1, tmp, hX, h);
+        else
+            gather<KK>(C, map, K, width, FromFront<T>{levels_[s + 1].W.data(), levels_[s + 1].WX.data(), levels_[s + 1].Wy.data(), plan_.stages[s + 1].k + plan_.stages[s + 1].width(stage.parent[j]), p_}, p_, Q1, tmp, hX, h);
     }
     for (int a = 0; a < K; ++a) {
         T sum(0.0), mode(0.0);

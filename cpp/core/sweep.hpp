@@ -36,10 +36,18 @@ class LogSum {
     T sum_ = T(0.0), product_ = T(1.0);
 };
 
+// Large arrays that one evaluation leaves to the next; owned by the caller, one for each thread.
+struct Workspace {
+    std::vector<double> A, M;
+};
+
 template <class T>
 class Sweep {
   public:
-    Sweep(const Plan &plan, const Response &response, const Factors<T> &factors);
+    Sweep(const Plan &plan, const Response &response, const Factors<T> &factors, Workspace *workspace = nullptr);
+    ~Sweep();
+    Sweep(const Sweep &) = delete;
+    Sweep &operator=(const Sweep &) = delete;
 
     bool up();                 // false when a factorisation fails
     void down(bool variances);  // after up(): sums over levels, s, modes; conditional variances on request
@@ -65,6 +73,7 @@ class Sweep {
     void visit(int stage, int node);
     template <int KK, class A>
     void eliminate(int stage, int node, const A *own, const A *C, const A *CX, const A *Cy);
+    template <int KK, bool fronted>
     void pass_up(int stage, int node, int width);
     void descend(int stage, int node, bool variances);
     template <int KK, class A>
@@ -76,6 +85,7 @@ class Sweep {
     const Plan &plan_;
     const Response &response_;
     const Factors<T> &factors_;
+    Workspace *workspace_ = nullptr;
     int p_, d_;
     bool ok_ = true;
     std::vector<Level> levels_;
