@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mixedeffects.control import Control
 from mixedeffects.design import design
-from mixedeffects.errors import ConvergenceWarning, SingularFitWarning
+from mixedeffects.errors import DataError, FormulaError
 from mixedeffects.fit import fit_lmm
+from mixedeffects.fit.report import report
+from mixedeffects.formula import Formula
 from mixedeffects.results import LmmResult, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mixedeffects.fit import LmmFit
-
 
 def lmer(
-    formula: str,
+    formula: str | Formula,
     data: Any,
     *,
     reml: bool = True,
@@ -34,7 +35,7 @@ def lmer(
 
     Parameters
     ----------
-    formula : str
+    formula : str or Formula
         Such as ``"Reaction ~ Days + (Days | Subject)"``: fixed effects in formulaic's grammar, random-effects terms
         as lme4 writes them.
     data : data frame or dict of columns
@@ -96,6 +97,7 @@ def lmer(
     >>> round(fit.criterion, 4)
     1743.6283
     """
+    _check_arguments(formula, reml, control)
     control = control or Control()
     if start is not None:
         control = control.with_start(start)
@@ -103,17 +105,17 @@ def lmer(
         formula, data, weights=weights, offset=offset, contrasts=contrasts, missing=missing, functions=functions
     )
     fit = result_of(fit_lmm(arrays, reml=reml, control=control))
-    _report(fit)
+    report(fit)
     return fit
 
 
-def _report(fit: LmmFit) -> None:
-    """Warn once about a singular fit, and about a certificate that does not hold."""
-    optimum = fit.optimum
-    if fit.control.fixed_theta is not None:
-        return
-    if not optimum.converged:
-        warnings.warn(optimum.message, ConvergenceWarning, stacklevel=3)
-    if optimum.boundary:
-        where = "; ".join(f"{b.term}: {b.direction}" for b in optimum.boundary)
-        warnings.warn(f"boundary (singular) fit: {where}", SingularFitWarning, stacklevel=3)
+def _check_arguments(formula: Any, reml: Any, control: Any) -> None:
+    """Refuse arguments of the wrong type before anything is computed from them."""
+    if not isinstance(formula, str | Formula):
+        raise FormulaError(
+            f"a formula is a text such as 'y ~ x + (1 | g)' or what `parse` returns, not {type(formula).__name__}"
+        )
+    if not isinstance(reml, bool | np.bool_):
+        raise DataError(f"reml={reml!r}: use True (restricted maximum likelihood) or False (maximum likelihood)")
+    if control is not None and not isinstance(control, Control):
+        raise DataError(f"control must be a Control, such as Control(tolerance=1e-9), not {type(control).__name__}")

@@ -11,7 +11,8 @@ import pandas as pd
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit import LmmFit, effects
-from mixedeffects.fit.fitted_design import FittedDesign
+from mixedeffects.fit.fitted_design import FittedDesign, read_only
+from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import Kind, pad, residuals
 from mixedeffects.fit.update import updated
 from mixedeffects.frame import to_frame, with_columns
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from mixedeffects.criterion import Evaluation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+# Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LmmResult(LmmFit):
     """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.
 
@@ -73,7 +75,7 @@ class LmmResult(LmmFit):
 
     @property
     def theta(self) -> NDArray[np.float64]:
-        """Relative covariance factors (d,), canonical; terms by decreasing number of levels, lower triangles by column."""
+        """Relative covariance factors (d,), canonical: terms by decreasing levels, lower triangles by column."""
         return self.solution.theta.copy()
 
     @property
@@ -105,7 +107,7 @@ class LmmResult(LmmFit):
                 terms=effects.block_names(self, block),
                 levels=self._labels(group),
                 values=effects.block_modes(self, block),
-                condvar=lambda block=block: variances()[block],
+                condvar=_item(variances, block),
             )
             for block, group in enumerate(self.model.factors)
         )
@@ -139,8 +141,8 @@ class LmmResult(LmmFit):
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """Positions in the data of the rows used, (nobs,)."""
-        return self.model.rows
+        """Positions in the data of the rows used, (nobs,); read-only."""
+        return read_only(self.model.rows)
 
     @property
     def fitted(self) -> NDArray[np.float64]:
@@ -215,13 +217,20 @@ class LmmResult(LmmFit):
         ------
         DataError
             If the formula needs a column that this fit did not use.
+
+        Warns
+        -----
+        SingularFitWarning, ConvergenceWarning
+            As `lmer` does.
         """
-        return result_of(updated(self, formula, changes))
+        fit = result_of(updated(self, formula, changes))
+        report(fit)
+        return fit
 
     # Tables
 
     def summary(self, ddf: str | None = None) -> Summary:
-        """The printed summary, laid out as lme4's.
+        """Return the printed summary, laid out as lme4's.
 
         Parameters
         ----------
@@ -251,7 +260,14 @@ class LmmResult(LmmFit):
         )
 
     def tidy(self) -> Any:
-        """Fixed effects, then standard deviations and correlations: effect, group, term, estimate, std_error, statistic."""
+        """Return a row per fixed effect, then per standard deviation and correlation, as broom.mixed does.
+
+        Returns
+        -------
+        data frame
+            Columns effect ("fixed" or "ran_pars"), group, term, estimate, std_error, statistic; in the library of the
+            data.
+        """
         names, estimates = list(self.model.kept_names), self.solution.beta
         errors = np.sqrt(np.diag(self.solution.vcov))
         rows: list[tuple[Any, ...]] = [
@@ -260,10 +276,17 @@ class LmmResult(LmmFit):
         ]
         rows += [("ran_pars", group, term, value, None, None) for group, term, value in self.varcorr.parameters()]
         heads = ("effect", "group", "term", "estimate", "std_error", "statistic")
-        return to_frame(dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)), self.model.data_kind)
+        columns = dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True))
+        return to_frame(columns, self.model.data_kind, text=heads[:3])
 
     def glance(self) -> Any:
-        """One row of statistics: nobs, sigma, loglik, aic, bic, the criterion under its name, df_resid."""
+        """Return one row of statistics of the fit, as broom.mixed does.
+
+        Returns
+        -------
+        data frame
+            Columns nobs, sigma, loglik, aic, bic, reml_criterion or deviance, df_resid; in the library of the data.
+        """
         criterion = "reml_criterion" if self.reml else "deviance"
         row = {
             "nobs": self.nobs,
@@ -277,7 +300,7 @@ class LmmResult(LmmFit):
         return to_frame({name: [value] for name, value in row.items()}, self.model.data_kind)
 
     def augment(self, data: Any = None) -> Any:
-        """The data with fitted values and residuals, over the rows used.
+        """Return the data with fitted values and residuals, over the rows used.
 
         Parameters
         ----------
@@ -340,8 +363,13 @@ class LmmResult(LmmFit):
 _pad = pad
 
 
+def _item(values: Callable[[], Sequence[NDArray[np.float64]]], i: int) -> Callable[[], NDArray[np.float64]]:
+    """One of several arrays that are computed together when one of them is asked for."""
+    return lambda: values()[i]
+
+
 def result_of(fit: LmmFit) -> LmmResult:
-    """The public face of a fit."""
+    """Give a fit its public face."""
     return LmmResult(
         model=fit.model, objective=fit.objective, solution=fit.solution, optimum=fit.optimum, control=fit.control
     )

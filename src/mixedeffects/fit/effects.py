@@ -20,7 +20,7 @@ def covariances(fit: LmmFit) -> list[NDArray[np.float64]]:
 
 
 def block_names(fit: LmmFit, block: int) -> tuple[str, ...]:
-    """The column names of a block: those of all its terms, side by side."""
+    """Name the columns of a block: those of all its terms, side by side."""
     return tuple(name for t in fit.objective.layout.terms_of[block] for name in fit.model.terms[t].names)
 
 
@@ -77,7 +77,7 @@ def marginal_covariance(fit: LmmFit) -> NDArray[np.float64]:
 
 
 def level_coefficients(fit: LmmFit, block: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Fixed plus random effects for each level of a block: names, and (J, columns).
+    """Return fixed plus random effects for each level of a block: names, and (J, columns).
 
     Columns are the estimated fixed effects, then those random effects that have no fixed one.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit import effects
@@ -19,10 +19,19 @@ if TYPE_CHECKING:
 
 _LARGEST_V = 20_000
 
+T = TypeVar("T", bound="np.generic")
+
+
+def read_only(array: NDArray[T]) -> NDArray[T]:
+    """Return a view that cannot be written through, so that a fit cannot be changed by its parts."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FittedDesign:
-    """The matrices of a fit: y = X beta + Z gamma + e, var(gamma) = Sigma, var(y) = V.
+    """The matrices of a fit: y = X beta + Z gamma + e, var(gamma) = Sigma, var(y) = V. Arrays are read-only.
 
     Attributes
     ----------
@@ -43,7 +52,7 @@ class FittedDesign:
     @property
     def X(self) -> NDArray[np.float64]:
         """Fixed-effects matrix of the estimated coefficients, (n, p)."""
-        return self.arrays.X
+        return read_only(self.arrays.X)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,17 +62,17 @@ class FittedDesign:
     @property
     def y(self) -> NDArray[np.float64]:
         """Response, (n,)."""
-        return self.arrays.y
+        return read_only(self.arrays.y)
 
     @property
     def weights(self) -> NDArray[np.float64] | None:
         """Prior weights, (n,), if any."""
-        return self.arrays.weights
+        return None if self.arrays.weights is None else read_only(self.arrays.weights)
 
     @property
     def offset(self) -> NDArray[np.float64] | None:
         """Sum of the offsets, (n,), if any."""
-        return self.arrays.offset
+        return None if self.arrays.offset is None else read_only(self.arrays.offset)
 
     @property
     def terms(self) -> tuple[RandomBlock, ...]:
@@ -85,7 +94,7 @@ class FittedDesign:
         return self.arrays.Z_by_column()
 
     def Z_labels(self, *, by_column: bool = False) -> ZLabels:
-        """The term, level and column that each column of Z stands for."""
+        """Name the term, level and column that each column of Z stands for."""
         return self.arrays.Z_labels(by_column=by_column)
 
     @property
@@ -107,5 +116,7 @@ class FittedDesign:
         """
         n = self.arrays.nobs
         if n > _LARGEST_V:
-            raise DataError(f"V would have {n} x {n} entries; it is made for at most {_LARGEST_V} rows. Use Z and Sigma()")
+            raise DataError(
+                f"V would have {n} x {n} entries; it is made for at most {_LARGEST_V} rows. Use Z and Sigma()"
+            )
         return effects.marginal_covariance(self.fit)
