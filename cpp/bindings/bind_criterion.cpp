@@ -1,6 +1,6 @@
 #include <stdexcept>
 
-#include "bindings/arrays.hpp"
+#include "bindings/rows.hpp"
 #include "core/criterion.hpp"
 #include "core/newton.hpp"
 
@@ -49,10 +49,47 @@ nb::dict to_dict(const me::Plan &plan, me::Evaluation &&e) {
     return out;
 }
 
+// Fits the same model to one response after another: one pass over the rows for Z'Wy and X'Wy, then the optimizer.
+struct Refitter {
+    RowArguments arguments;
+    me::Rows rows;
+    me::Basis basis;
+    me::Criterion criterion;
+
+    nb::tuple operator()(Vector y, double tolerance, int max_evaluations) const {
+        if (static_cast<std::int64_t>(y.shape(0)) != rows.n) throw std::invalid_argument("y has the wrong length");
+        me::Rows with_y = rows;
+        with_y.y = to_column(y);
+        me::NewtonResult r;
+        {
+            nb::gil_scoped_release release;
+            const me::Criterion fresh = criterion.with_response(me::response_products(with_y, basis));
+            r = me::minimize(fresh, fresh.moment_start(), {tolerance, max_evaluations});
+        }
+        const std::size_t p = basis.b0.size(), d = r.theta.size();
+        return nb::make_tuple(to_array(std::move(r.theta), {d}), r.evaluation.value, to_array(std::move(r.evaluation.beta), {p}),
+                              r.evaluation.rss, r.converged, r.n_evaluations);
+    }
+};
+
 }  // namespace
 
 void register_criterion(nb::module_ &m) {
     m.def("dense_size", &me::dense_size, nb::arg("products"));
+
+    nb::class_<Refitter>(m, "Refitter")
+        .def(
+            "__init__",
+            [](Refitter *self, const me::Criterion &criterion, std::vector<Vector> X, Vector y, std::optional<Dense> weights,
+               std::vector<Codes> codes, std::vector<int> n_levels, std::vector<std::vector<Vector>> columns, Matrix R,
+               Dense b0, std::vector<Matrix> T) {
+                RowArguments arguments{std::move(X), y, weights, std::move(codes), std::move(n_levels), std::move(columns)};
+                me::Rows rows = arguments.rows();
+                new (self) Refitter{std::move(arguments), std::move(rows), to_basis(R, b0, T), criterion};
+            },
+            nb::arg("criterion"), nb::arg("X"), nb::arg("y"), nb::arg("weights").none(), nb::arg("codes"), nb::arg("n_levels"),
+            nb::arg("columns"), nb::arg("R"), nb::arg("b0"), nb::arg("T"))
+        .def("__call__", &Refitter::operator(), nb::arg("y"), nb::arg("tolerance"), nb::arg("max_evaluations"));
 
     nb::class_<me::Criterion>(m, "Criterion")
         .def(

@@ -1,57 +1,7 @@
-#include <stdexcept>
-
-#include "bindings/arrays.hpp"
+#include "bindings/rows.hpp"
 
 namespace nb = nanobind;
 using namespace me::bindings;
-
-namespace {
-
-struct RowArguments {  // keeps the arrays alive while the core reads them
-    std::vector<Vector> X;
-    Vector y;
-    std::optional<Dense> weights;
-    std::vector<Codes> codes;
-    std::vector<int> n_levels;
-    std::vector<std::vector<Vector>> columns;
-
-    me::Rows rows() const {
-        me::Rows out;
-        out.n = static_cast<std::int64_t>(y.shape(0));
-        auto check = [&](std::size_t length) {
-            if (static_cast<std::int64_t>(length) != out.n) throw std::invalid_argument("arrays of different lengths");
-        };
-        for (const auto &x : X) {
-            check(x.shape(0));
-            out.X.push_back(to_column(x));
-        }
-        out.y = to_column(y);
-        if (weights) check(weights->shape(0));
-        out.weights = weights ? weights->data() : nullptr;
-        for (std::size_t f = 0; f < codes.size(); ++f) {
-            check(codes[f].shape(0));
-            me::BlockRows block{codes[f].data(), n_levels[f], {}};
-            for (std::int64_t r = 0; r < out.n; ++r)
-                if (block.codes[r] < 0 || block.codes[r] >= n_levels[f]) throw std::invalid_argument("a code outside its levels");
-            for (const auto &z : columns[f]) {
-                check(z.shape(0));
-                block.columns.push_back(to_column(z));
-            }
-            out.blocks.push_back(std::move(block));
-        }
-        return out;
-    }
-};
-
-me::Basis to_basis(const Matrix &R, const Dense &b0, const std::vector<Matrix> &T) {
-    me::Basis out;
-    out.R.assign(R.data(), R.data() + R.size());
-    out.b0 = to_vector(b0);
-    for (const auto &t : T) out.T.emplace_back(t.data(), t.data() + t.size());
-    return out;
-}
-
-}  // namespace
 
 void register_cross_products(nb::module_ &m) {
     m.def(
@@ -125,7 +75,10 @@ void register_cross_products(nb::module_ &m) {
             const me::Basis basis = to_basis(R, b0, T);
             nb::gil_scoped_release release;
             me::CrossProducts out = old;
-            me::response_products(arguments.rows(), basis, out);
+            me::Response fresh = me::response_products(arguments.rows(), basis);
+            out.Xy = std::move(fresh.Xy);
+            out.yy = fresh.yy;
+            for (std::size_t f = 0; f < out.blocks.size(); ++f) out.blocks[f].Zy = std::move(fresh.Zy[f]);
             return out;
         },
         nb::arg("products"), nb::arg("X"), nb::arg("y"), nb::arg("weights").none(), nb::arg("codes"),

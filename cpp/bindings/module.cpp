@@ -32,6 +32,7 @@ NB_MODULE(_core, m) {
     take(t.trmm, blas, "dtrmm");
     take(t.gemm, blas, "dgemm");
     take(t.symm, blas, "dsymm");
+    take(t.symv, blas, "dsymv");
     take(t.syrk, blas, "dsyrk");
     register_cross_products(m);
     register_criterion(m);

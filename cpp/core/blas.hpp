@@ -2,6 +2,8 @@
 // All matrices are column-major, as LAPACK wants them.
 #pragma once
 
+#include <cstddef>
+
 namespace me::blas {
 
 using potrf_t = void(char *uplo, int *n, double *a, int *lda, int *info);
@@ -17,6 +19,8 @@ using gemm_t = void(char *transa, char *transb, int *m, int *n, int *k, double *
                     double *b, int *ldb, double *beta, double *c, int *ldc);
 using symm_t = void(char *side, char *uplo, int *m, int *n, double *alpha, double *a, int *lda, double *b, int *ldb,
                     double *beta, double *c, int *ldc);
+using symv_t = void(char *uplo, int *n, double *alpha, double *a, int *lda, double *x, int *incx, double *beta,
+                    double *y, int *incy);
 using syrk_t = void(char *uplo, char *trans, int *n, int *k, double *alpha, double *a, int *lda, double *beta,
                     double *c, int *ldc);
 
@@ -29,6 +33,7 @@ struct Table {
     trmm_t *trmm = nullptr;
     gemm_t *gemm = nullptr;
     symm_t *symm = nullptr;
+    symv_t *symv = nullptr;
     syrk_t *syrk = nullptr;
 };
 
@@ -70,13 +75,21 @@ inline void gemm(char ta, char tb, int m, int n, int k, double alpha, const doub
                &ldc);
 }
 
-// C = alpha A B + beta C with A symmetric, its lower triangle given.
+// C = alpha A B + beta C with A symmetric (m x m, its lower triangle given). A few columns go one by one: the product
+// of two matrices would first copy all of A.
 inline void symm_left(int m, int n, double alpha, const double *a, int lda, const double *b, int ldb, double beta,
                       double *c, int ldc) {
     if (m == 0 || n == 0) return;
     char side = 'L', uplo = 'L';
-    table.symm(&side, &uplo, &m, &n, &alpha, const_cast<double *>(a), &lda, const_cast<double *>(b), &ldb, &beta, c,
-               &ldc);
+    if (n > 8) {
+        table.symm(&side, &uplo, &m, &n, &alpha, const_cast<double *>(a), &lda, const_cast<double *>(b), &ldb, &beta, c,
+                   &ldc);
+        return;
+    }
+    int one = 1;
+    for (int j = 0; j < n; ++j)
+        table.symv(&uplo, &m, &alpha, const_cast<double *>(a), &lda, const_cast<double *>(b) + static_cast<std::size_t>(j) * ldb,
+                   &one, &beta, c + static_cast<std::size_t>(j) * ldc, &one);
 }
 
 // Lower triangle of C = alpha A A' + beta C (trans 'N', A is n x k) or alpha A'A + beta C (trans 'T', A is k x n).

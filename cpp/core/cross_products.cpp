@@ -380,12 +380,12 @@ CrossProducts cross_products(const Rows &rows, const Basis &basis, int n_threads
     return out;
 }
 
-void response_products(const Rows &rows, const Basis &basis, CrossProducts &out) {
+Response response_products(const Rows &rows, const Basis &basis) {
     CrossProducts fresh = zeros(rows, true);
     accumulate(rows, basis, 0, rows.n, true, fresh);
-    out.Xy = std::move(fresh.Xy);
-    out.yy = fresh.yy;
-    for (std::size_t f = 0; f < out.blocks.size(); ++f) out.blocks[f].Zy = std::move(fresh.blocks[f].Zy);
+    Response out{std::move(fresh.Xy), fresh.yy, {}};
+    for (auto &block : fresh.blocks) out.Zy.push_back(std::move(block.Zy));
+    return out;
 }
 
 CrossProducts add(const CrossProducts &a, const CrossProducts &b) {

@@ -63,14 +63,20 @@ struct CrossProducts {
     static int pair_index(int f, int g, int n_blocks) { return f * (2 * n_blocks - f - 1) / 2 + (g - f - 1); }
 };
 
+struct Response {  // the parts of the problem that belong to y
+    std::vector<double> Xy;
+    double yy = 0.0;
+    std::vector<std::vector<double>> Zy;  // by block (n_levels, k)
+};
+
 // Upper triangular factor R of sqrt(W) [columns], so that R'R = columns' W columns; (c x c), column-major.
 std::vector<double> triangular_factor(std::int64_t n, const std::vector<Column> &columns, const double *weights,
                                       int n_threads);
 
 CrossProducts cross_products(const Rows &rows, const Basis &basis, int n_threads);
 
-// The parts that belong to y alone, for another response on the same rows: fills Xy, yy and every Zy of `out`.
-void response_products(const Rows &rows, const Basis &basis, CrossProducts &out);
+// The parts that belong to y alone, for another response on the same rows.
+Response response_products(const Rows &rows, const Basis &basis);
 
 // Cross-products of two batches of rows under the same basis and the same levels.
 CrossProducts add(const CrossProducts &a, const CrossProducts &b);

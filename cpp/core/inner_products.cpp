@@ -137,7 +137,10 @@ void InnerProducts::add_root() {
             }
         }
         // Coupling of every w with the dense columns: what came up, plus A c for the dense block's own.
-        blas::symm_left(Q, d_, 1.0, root.A.v.data(), Q, own.data(), Q, 1.0, GD_.data(), Q);
+        for (int e = 0; e < d_; ++e)
+            if (dense[e])
+                blas::symm_left(Q, 1, 1.0, root.A.v.data(), Q, &own[static_cast<std::size_t>(e) * Q], Q, 1.0,
+                                &GD_[static_cast<std::size_t>(e) * Q], Q);
         for (int e = 0; e < d_; ++e) {
             if (!dense[e]) continue;
             const double *c = &own[static_cast<std::size_t>(e) * Q];

@@ -46,12 +46,6 @@ struct Plan {
     std::vector<double> DX;             // Q x p, column-major
 };
 
-struct Response {  // the parts of the problem that belong to y
-    std::vector<double> Xy;
-    double yy = 0.0;
-    std::vector<std::vector<double>> Zy;  // by block (n_levels, k)
-};
-
 std::int64_t dense_size(const CrossProducts &products);
 std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector<Entry> entries);
 Response response_of(const CrossProducts &products);

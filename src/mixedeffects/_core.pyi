@@ -41,6 +41,24 @@ class Criterion:
     def minimize(self, start: _Floats, tolerance: float, max_evaluations: int) -> dict[str, Any]: ...
     def with_response(self, products: CrossProducts) -> Criterion: ...
 
+class Refitter:
+    def __init__(
+        self,
+        criterion: Criterion,
+        X: list[_Floats],
+        y: _Floats,
+        weights: _Floats | None,
+        codes: list[NDArray[np.int32]],
+        n_levels: list[int],
+        columns: list[list[_Floats]],
+        R: _Floats,
+        b0: _Floats,
+        T: list[_Floats],
+    ) -> None: ...
+    def __call__(
+        self, y: _Floats, tolerance: float, max_evaluations: int
+    ) -> tuple[_Floats, float, _Floats, float, bool, int]: ...
+
 def triangular_factor(columns: list[_Floats], weights: _Floats | None, n_threads: int) -> _Floats: ...
 def dense_size(products: CrossProducts) -> int: ...
 def cross_products(

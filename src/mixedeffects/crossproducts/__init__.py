@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from mixedeffects.crossproducts.layout import Layout
-from mixedeffects.crossproducts.products import Basis, CrossProducts, basis, cross_products
+from mixedeffects.crossproducts.products import Basis, CrossProducts, basis, cross_products, row_arguments
 
-__all__ = ["Basis", "CrossProducts", "Layout", "basis", "cross_products"]
+__all__ = ["Basis", "CrossProducts", "Layout", "basis", "cross_products", "row_arguments"]

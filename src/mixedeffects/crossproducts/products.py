@@ -94,7 +94,7 @@ class CrossProducts:
 
     def with_response(self, design: Design, y: NDArray[np.float64]) -> CrossProducts:
         """The same with another response on the rows of `design`; y has shape (n,), the offset not yet subtracted."""
-        arguments = _arguments(design, self.layout, self.basis, _less_offset(y, design.offset), slice(None))
+        arguments = row_arguments(design, self.layout, self.basis, _less_offset(y, design.offset))
         core = _core.response_products(self.core, *arguments)
         return CrossProducts(layout=self.layout, basis=self.basis, core=core)
 
@@ -170,16 +170,19 @@ def cross_products(
     """
     layout = layout_of(design) if layout is None else layout
     basis = _basis(design, layout, n_threads=n_threads) if basis is None else basis
-    y = _less_offset(design.y, design.offset)
-    core = _core.cross_products(*_arguments(design, layout, basis, y, rows), n_threads)
+    core = _core.cross_products(*row_arguments(design, layout, basis, rows=rows), n_threads)
     return CrossProducts(layout=layout, basis=basis, core=core)
 
 
 _basis = basis
 
 
-def _arguments(
-    design: Design, layout: Layout, basis: Basis, y: NDArray[np.float64], rows: slice
+def row_arguments(
+    design: Design,
+    layout: Layout,
+    basis: Basis,
+    y: NDArray[np.float64] | None = None,
+    rows: slice = slice(None),
 ) -> tuple[
     list[NDArray[np.float64]],
     NDArray[np.float64],
@@ -191,6 +194,8 @@ def _arguments(
     NDArray[np.float64],
     list[NDArray[np.float64]],
 ]:
+    """The rows of a design and the basis, as the core takes them; y less the offset unless given."""
+    y = _less_offset(design.y, design.offset) if y is None else y
     codes = [design.terms[terms[0]].factor.codes[rows] for terms in layout.terms_of]
     columns = [[column[rows] for t in terms for column in design.terms[t].columns] for terms in layout.terms_of]
     return (

@@ -15,7 +15,7 @@ from mixedeffects.design.random import RandomBlock, check_grouping, random_block
 from mixedeffects.design.rank import estimable
 from mixedeffects.design.sparse import ZLabels, z_labels, z_matrix
 from mixedeffects.errors import DataError, FormulaError, RankDeficiencyWarning
-from mixedeffects.formula import Formula, parse
+from mixedeffects.formula import Formula, parse, term_columns
 from mixedeffects.frame import Factor, model_frame, warn
 
 if TYPE_CHECKING:
@@ -184,8 +184,9 @@ def design(
     frame = model_frame(formula, data, weights=weights, offset=offset, missing=missing, functions=functions)
     if "Intercept" in frame.columns:
         raise DataError("a column named 'Intercept' would be taken for the constant; rename it")
-    # Contrasts of a column that is only a grouping factor have no effect.
-    fixed_coding = {name: coding[name] for name in coding if name in frame.columns or name not in frame.factors}
+    # Contrasts of a column that the formula uses, but not in its fixed part, have no effect.
+    elsewhere = set(formula.variables()).difference(term_columns(formula.fixed))
+    fixed_coding = {name: coding[name] for name in coding if name not in elsewhere}
     while True:
         # Encodings that look at a whole column (poly, scale) must see the complete rows only, so a row that turns out
         # to be incomplete means that all is done anew.

@@ -120,13 +120,13 @@ def categorical(name: str, factor: Factor, contrasts: Contrasts) -> FactorValues
         values: Any, reduced_rank: bool, drop_rows: list[int], encoder_state: dict[str, Any], model_spec: Any
     ) -> FactorValues[dict[Hashable, NDArray[np.float64]]]:
         if "levels" in encoder_state:
-            codes = _replayed_codes(name, factor, encoder_state["levels"])
+            codes = fitted_codes(name, factor, encoder_state["levels"])
         else:
             if factor.n_levels < 2:
                 level = factor.labels[0] if factor.n_levels else "none"
                 raise DataError(f"{name!r} has one level only ({level!r}); a categorical predictor needs two or more")
             check_matrix(contrasts, name, factor.n_levels)
-            encoder_state["levels"] = _levels(factor)
+            encoder_state["levels"] = levels_of(factor)
             encoder_state["contrasts"] = contrasts
             codes = factor.codes
         return _coded(codes, encoder_state["levels"], encoder_state["contrasts"], reduced_rank)
@@ -134,7 +134,7 @@ def categorical(name: str, factor: Factor, contrasts: Contrasts) -> FactorValues
     return FactorValues(factor, kind="categorical", spans_intercept=True, encoder=encoder)
 
 
-def _levels(factor: Factor) -> list[Hashable]:
+def levels_of(factor: Factor) -> list[Hashable]:
     """Levels as they stand in names: in their own type, times as text."""
     levels: list[Hashable] = (factor.labels if factor.values.dtype.kind in "Mm" else factor.values).tolist()
     return levels
@@ -158,10 +158,10 @@ def _coded(
     )
 
 
-def _replayed_codes(name: str, factor: Factor, levels: list[Hashable]) -> NDArray[np.int32]:
+def fitted_codes(name: str, factor: Factor, levels: list[Hashable]) -> NDArray[np.int32]:
     """Codes of new data in the levels of the fit."""
     position = {level: code for code, level in enumerate(levels)}
-    table = np.array([position.get(level, -1) for level in _levels(factor)], dtype=np.int32)
+    table = np.array([position.get(level, -1) for level in levels_of(factor)], dtype=np.int32)
     if (table < 0).any():
         unknown = [repr(level) for level, code in zip(factor.labels, table, strict=True) if code < 0]
         known = ", ".join(repr(level) for level in levels[:10]) + (" ..." if len(levels) > 10 else "")

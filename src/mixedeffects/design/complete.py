@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixedeffects.errors import DataError, FormulaError
-from mixedeffects.formula import Formula, evaluate
+from mixedeffects.formula import Formula, evaluate, python_names, restored
 from mixedeffects.formula.functions import STATEFUL
 from mixedeffects.formula.tokens import tokenize
 from mixedeffects.frame.model_frame import numeric_operand
@@ -60,7 +60,8 @@ def _computed_arguments(text: str) -> Iterator[str]:
     """First arguments of the transforms that look at a whole column, where they are more than a name."""
     if not any(f"{name}(" in text.replace(" ", "") for name in STATEFUL):
         return
-    for token in tokenize(text):
+    readable, spelled = python_names(text)
+    for token in tokenize(readable):
         if token.kind != "call":
             continue
         try:
@@ -71,7 +72,7 @@ def _computed_arguments(text: str) -> Iterator[str]:
         for call in calls:
             computed = call.args and not isinstance(call.args[0], ast.Name | ast.Constant)
             if computed and call.func.id in STATEFUL:  # type: ignore[attr-defined]
-                yield ast.unparse(call.args[0])
+                yield restored(ast.unparse(call.args[0]), spelled)
 
 
 def incomplete_columns(

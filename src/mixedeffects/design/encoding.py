@@ -15,6 +15,7 @@ from formulaic.errors import FormulaicError
 
 from mixedeffects.design.materializer import Functions, Materializer
 from mixedeffects.errors import DataError, FormulaError, MixedEffectsError
+from mixedeffects.formula import python_names, restored
 from mixedeffects.frame import Column, Factor
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def encode_columns(
         For `replay`.
     """
     try:
-        parsed = _parsed(expr)
+        readable, spelled = python_names(expr)
+        parsed = _parsed(readable)
     except FormulaicError as error:
         raise FormulaError(f"{expr!r} cannot be read: {error}") from error
     spec = ModelSpec(formula=parsed, na_action="ignore", output="numpy")
@@ -95,8 +97,8 @@ def encode_columns(
     start = 0
     names: list[str] = []
     for term, _, term_columns in fitted.structure:
-        assign.append((str(term), slice(start, start + len(term_columns))))
-        names.extend(term_columns)
+        assign.append((restored(str(term), spelled), slice(start, start + len(term_columns))))
+        names.extend(restored(name, spelled) for name in term_columns)
         start += len(term_columns)
     encoding = Encoding(expr=expr, names=tuple(names), assign=tuple(assign), spec=fitted, functions=functions or {})
     return matrix.__wrapped__, encoding
@@ -132,6 +134,7 @@ def _run(materializer: Materializer, expr: str, spec: ModelSpec, columns: Mappin
             raise own from None
         match = _EVALUATION.fullmatch(str(error))
         term, cause = (match["term"], match["cause"]) if match else (expr, str(error))
+        term = restored(term, python_names(expr)[1])
         text = [name for name, column in columns.items() if isinstance(column, Factor) and name in term]
         hint = f"; {' and '.join(map(repr, text))} hold{'' if text[1:] else 's'} categories" if text else ""
         raise DataError(f"{term!r} cannot be computed from the data ({cause}){hint}") from error

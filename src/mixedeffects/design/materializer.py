@@ -12,11 +12,12 @@ import pandas as pd
 from formulaic.materializers import PandasMaterializer
 from formulaic.materializers.types import FactorValues
 from formulaic.transforms.contrasts import Contrasts, PolyContrasts, TreatmentContrasts
+from formulaic.utils.stateful_transforms import stateful_transform
 from interface_meta import override
 
-from mixedeffects.design.coding import categorical, resolve
+from mixedeffects.design.coding import categorical, fitted_codes, levels_of, resolve
 from mixedeffects.errors import DataError
-from mixedeffects.formula import formulaic_context
+from mixedeffects.formula import column_of, formulaic_context
 from mixedeffects.frame import Column, Factor, encode
 from mixedeffects.frame.source import read_array
 
@@ -34,6 +35,7 @@ class _Operands(Mapping[str, Any]):
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
+        name = name if name in self.columns else column_of(name)
         if name not in self._made:
             self._made[name] = _operand(self.columns[name])
         return self._made[name]
@@ -81,6 +83,8 @@ class Materializer(PandasMaterializer):  # type: ignore[misc]
         self.coded: set[str] = set()
         context = formulaic_context(functions)
         context.setdefault("C", self._mark_categorical)
+        context["_as_numeric_"] = stateful_transform(self._as_numeric)
+        context["_as_integer_"] = stateful_transform(self._as_integer)
         super().__init__(_Operands(columns), context=context)
 
     @override
@@ -130,6 +134,24 @@ class Materializer(PandasMaterializer):  # type: ignore[misc]
             factor = _with_levels(factor, list(levels))
         coding = self._coding(origin, factor) if contrasts is None else resolve({name: contrasts})[name]
         return categorical(name, factor, coding)
+
+    def _as_numeric(self, data: Any, _state: dict[str, Any]) -> NDArray[np.float64]:
+        """R's ``as.numeric``: of a factor the positions of its levels from 1, in the levels of the fit on new data."""
+        if isinstance(data, FactorValues):
+            data = data.__wrapped__
+        origin = self.data.origin(data)
+        column = self.data.columns[origin] if origin else data
+        levels = _state.setdefault("levels", levels_of(column) if isinstance(column, Factor) else None)
+        if (levels is not None) != isinstance(column, Factor):
+            before, now = ("numbers", "categories") if levels is None else ("categories", "numbers")
+            subject = repr(origin) if origin else "the argument of as.numeric()"
+            raise DataError(f"{subject} held {before} when the model was fitted and holds {now} now")
+        if isinstance(column, Factor):
+            return fitted_codes(column.name, column, _state["levels"]) + 1.0
+        return np.asarray(column, dtype=np.float64)
+
+    def _as_integer(self, data: Any, _state: dict[str, Any]) -> NDArray[np.float64]:
+        return np.trunc(self._as_numeric(data, _state))
 
     @override
     def _encode_constant(self, value: Any, metadata: Any, encoder_state: Any, spec: Any, drop_rows: Any) -> Any:

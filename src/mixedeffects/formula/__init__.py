@@ -6,9 +6,20 @@ against a closed list of syntax and functions, so that no formula can run arbitr
 
 from __future__ import annotations
 
+from mixedeffects.formula.aliases import column_of, python_names, restored
 from mixedeffects.formula.evaluate import evaluate
 from mixedeffects.formula.functions import formulaic_context
 from mixedeffects.formula.grammar import parse
-from mixedeffects.formula.terms import Formula, RandomTerm
+from mixedeffects.formula.terms import Formula, RandomTerm, term_columns
 
-__all__ = ["Formula", "RandomTerm", "evaluate", "formulaic_context", "parse"]
+__all__ = [
+    "Formula",
+    "RandomTerm",
+    "column_of",
+    "evaluate",
+    "formulaic_context",
+    "parse",
+    "python_names",
+    "restored",
+    "term_columns",
+]

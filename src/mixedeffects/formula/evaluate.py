@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from mixedeffects.errors import DataError
 from mixedeffects.formula import functions as allowed
@@ -56,7 +57,8 @@ def evaluate(
     expr : str
         The expression, such as ``Formula.response`` or one of ``Formula.offsets``. It is checked again.
     columns : mapping of str to array or Series of shape (n,)
-        The data. Integers and booleans enter arithmetic as floats.
+        The data. Integers and booleans enter arithmetic as floats; ``as.numeric(x)`` of text or of a pandas
+        categorical is the position of each level, from 1.
     functions : mapping of str to callable, optional
         The caller's functions, which take precedence over numpy's.
 
@@ -151,6 +153,8 @@ class _Evaluation:
 
     def _call(self, node: ast.Call) -> Any:
         name = self.code.symbols[placeholder(node.func)].value
+        if name in allowed.CONVERSIONS:
+            return self._converted(node.args[0], whole=name == "as.integer")
         arguments = [self.value(argument) for argument in node.args]
         if name == "I" and name not in self.functions:
             return arguments[0]
@@ -159,3 +163,13 @@ class _Evaluation:
             bare = allowed.bare_name(name)
             return getattr(np, bare)(*arguments, **keywords)
         return self.functions[name](*arguments, **keywords)
+
+    def _converted(self, node: ast.expr, *, whole: bool) -> Any:
+        symbol = self.code.symbols[placeholder(node)] if isinstance(node, ast.Name) else None
+        column = _column(symbol.value, self.columns) if symbol is not None and symbol.kind == "column" else None
+        categorical = isinstance(getattr(column, "dtype", None), pd.CategoricalDtype)
+        if categorical or (column is not None and np.asarray(column).dtype.kind in "OSU"):
+            codes = np.asarray(pd.Categorical(column).codes)
+            return np.where(codes < 0, np.nan, codes + 1.0)
+        values = np.asarray(self.value(node), dtype=np.float64)
+        return np.trunc(values) if whole else values

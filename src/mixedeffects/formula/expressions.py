@@ -11,7 +11,7 @@ import ast
 import bisect
 import keyword
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NoReturn
 
 from mixedeffects.formula import functions as allowed
@@ -32,6 +32,10 @@ _MAX_LEXEMES = 1000
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _CONTRAST_CLASSES = {"Sum": "contr.sum", "Helmert": "contr.helmert", "Poly": "contr.poly", "Diff": "contr.diff"}
+# Words that stay Python's, so that what they are refused for can be said; every other keyword is a column.
+_WORDS = frozenset({"and", "or", "not", "in", "is", "if", "else", "for"})
+_RESERVED = _WORDS | {"True", "False", "None"}
+_LAMBDA = re.compile(r"\s*[\w:]")
 _REFUSED = {
     ast.Attribute: "an attribute is not allowed: only np.<function> and np.pi",
     ast.Subscript: "square brackets after a name are not allowed: compute the column before fitting",
@@ -130,6 +134,9 @@ def read(formula: str, start: int, end: int, *, known: frozenset[str] = frozense
     except SyntaxError as problem:
         place = min(max((problem.offset or 1) - 1, 0), len(source))
         message = f"this is not an expression ({problem.msg}): {formula[start:end].strip()!r}"
+        word = next((word for word in source.split() if word in _WORDS), None)
+        if word is not None:
+            message += f"; a column called {word!r} stands in backticks"
         raise error(message, formula, _original(offsets, place)) from None
     except (RecursionError, MemoryError, ValueError) as problem:
         if type(problem).__name__ == "FormulaError":
@@ -161,6 +168,8 @@ def columns(expr: str) -> tuple[str, ...]:
 def _emitted(symbol: Symbol) -> str:
     if symbol.kind == "column":
         return quoted_name(symbol.value)
+    if symbol.kind == "function":
+        return symbol.value
     # `Sum` could be a column, `contr.sum` cannot: what is emitted reads in one way only.
     return _CONTRAST_CLASSES.get(symbol.value, symbol.shown) if symbol.kind == "contrast" else symbol.shown
 
@@ -200,7 +209,7 @@ def _lex(formula: str, start: int, end: int) -> tuple[str, list[Symbol], list[tu
 def _symbolic(kind: str, text: str, place: int, following: str | None, symbols: list[Symbol], formula: str) -> str:
     """Return what Python's parser sees in place of a name or a text, noting the symbol."""
     if kind == "name":
-        if keyword.iskeyword(text):
+        if _is_python(text, place, following, formula):
             return text
         if following == "=":
             if not (text.isascii() and text.isidentifier()) or text.startswith("_"):
@@ -223,6 +232,13 @@ def _symbolic(kind: str, text: str, place: int, following: str | None, symbols: 
         symbol = Symbol(kind="column", value=name, shown=shown_name(text), position=place)
     symbols.append(symbol)
     return f"_{len(symbols) - 1}_"
+
+
+def _is_python(text: str, place: int, following: str | None, formula: str) -> bool:
+    """Tell whether a keyword is left to Python's parser; otherwise it is the name of a column."""
+    if text == "lambda" and _LAMBDA.match(formula, place + len(text)):
+        return True
+    return text in _RESERVED or (following == "=" and keyword.iskeyword(text))
 
 
 def _text(quoted: str, formula: str, place: int) -> str:
@@ -378,9 +394,13 @@ class _Checker:
             if len(node.args) != 1 or node.keywords:
                 self.fail("I() takes one expression", node)
             self.value(node.args[0])
+        elif name in allowed.CONVERSIONS:
+            self._conversion_call(node, name)
         elif name in allowed.TRANSFORMS and self.where == "terms":
             self._transform_call(node, name)
-        elif name in allowed.TRANSFORMS:
+        elif name in allowed.FACTOR_CALLS and self.where == "terms":
+            self._factor_call(node, symbol)
+        elif name in allowed.TRANSFORMS | allowed.FACTOR_CALLS:
             self.fail(f"{name}() is not available in a response or an offset: only numpy's functions are", node)
         elif name in allowed.CONTRASTS:
             self.fail(f"{name}() can stand only as second argument of C(...)", node)
@@ -402,6 +422,20 @@ class _Checker:
             self.fail(f"{name}() takes {many} argument{'s' if most > 1 else ''}, not {len(node.args)}", node)
         for part in node.args:
             self.value(part)
+
+    def _conversion_call(self, node: ast.Call, name: str) -> None:
+        if len(node.args) != 1 or node.keywords:
+            self.fail(f"{name}() takes one argument", node)
+        self.value(node.args[0])
+
+    def _factor_call(self, node: ast.Call, symbol: Symbol) -> None:
+        """Check ``factor(x)``, which formulaic reads as ``C(x)``."""
+        argument = self.symbol(node.args[0]) if len(node.args) == 1 and not node.keywords else None
+        if argument is None or argument.kind != "column":
+            self.fail(f"{symbol.value}() takes one column; with levels or contrasts write C(x, levels=[...])", node)
+        if "C" in self.known:
+            self.fail(f"{symbol.value}() means C(), which is one of the functions passed in: rename that", node)
+        self.symbols[self.symbols.index(symbol)] = replace(symbol, value="C")
 
     def _transform_call(self, node: ast.Call, name: str) -> None:
         if not node.args:

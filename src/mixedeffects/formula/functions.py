@@ -40,6 +40,10 @@ BOOLEAN_FUNCTIONS = frozenset({"isfinite", "isnan"})
 #   np      the whole of numpy, with functions that read files; replaced by the list above
 STATEFUL = frozenset({"bs", "cc", "cr", "cs", "center", "poly", "scale", "standardize"})
 TRANSFORMS = STATEFUL | {"C"}
+# R's spellings. as.numeric() of a category is the position of its level, counted from 1: on new data it depends on the
+# levels of the fit.
+FACTOR_CALLS = frozenset({"factor", "as.factor"})
+CONVERSIONS = frozenset({"as.numeric", "as.integer"})
 CONTRASTS = frozenset(
     {"contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS", "contr.diff"}
     | {"Treatment", "Sum", "Helmert", "Poly", "Diff"}
@@ -52,9 +56,13 @@ RESERVED = NAMESPACES | {"offset", "cbind", "pi"}
 COVARIANCE_STRUCTURES = frozenset({"ar1", "cs", "diag", "us"})
 
 _HINTS = {
-    "factor": "write C(x)",
-    "as.factor": "write C(x)",
     "ordered": "order the categories in the data",
+    "as.ordered": "order the categories in the data",
+    "as.double": "write as.numeric(x)",
+    "as.character": "text is categorical already; for numbers write factor(x)",
+    "relevel": "write C(x, contr.treatment(base='b'))",
+    "droplevels": "levels that do not occur are left out anyway",
+    "interaction": "write a:b",
     "ns": "write cr(x, df=...), a natural cubic spline",
     "mean": "to centre a column write center(x)",
     "min": "the smaller of two is minimum(a, b)",
@@ -118,7 +126,7 @@ def bare_name(name: str) -> str:
 
 def unknown(name: str, known: frozenset[str]) -> str:
     """Return the message for a function that is not allowed, with near matches."""
-    allowed = {*NUMPY_ARITY, *TRANSFORMS, *CONTRASTS, "I", "offset", *known}
+    allowed = {*NUMPY_ARITY, *TRANSFORMS, *FACTOR_CALLS, *CONVERSIONS, *CONTRASTS, "I", "offset", *known}
     hint = _HINTS.get(bare_name(name))
     if hint is None:
         near = difflib.get_close_matches(bare_name(name), sorted(allowed), n=3)

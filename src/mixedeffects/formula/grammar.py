@@ -189,7 +189,7 @@ class _Sum:
         left.add(lo + 1, bar)
         if not left.intercept and not any(part.startswith(" + ") for part in left.parts):
             reader.fail("this term has no random effect: write (1 | g) or (0 + x | g)", lo + 1)
-        shown, factors = grouping_factors(reader.text, reader.tokens[bar + 1 : hi])
+        shown, factors = grouping_factors(reader.text, reader.tokens[bar + 1 : hi], reader.known)
         sign = reader.tokens[bar].text
         self.words.append(f" + ({left.shown} {sign} {shown})")
         for factor in factors:

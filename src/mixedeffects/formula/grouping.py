@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from mixedeffects.formula.expressions import column_name, shown_name
-from mixedeffects.formula.tokens import Token, error
+from mixedeffects.formula.tokens import NAME_PATTERN, Token, error
 
 _HINTS = {
     "+": "write two terms, (1 | g) + (1 | h), or g:h for their interaction",
@@ -14,9 +16,10 @@ _HINTS = {
     "%in%": "write g/h for h within g",
     "(": "write g/h or g:h without parentheses",
 }
+_FACTOR = re.compile(rf"(?P<function>factor|as\.factor|C)\s*\(\s*(?P<column>{NAME_PATTERN}|`[^`]*`)\s*\)")
 
 
-def grouping_factors(text: str, tokens: list[Token]) -> tuple[str, list[tuple[str, ...]]]:
+def grouping_factors(text: str, tokens: list[Token], known: frozenset[str]) -> tuple[str, list[tuple[str, ...]]]:
     """Read a grouping expression.
 
     Parameters
@@ -25,6 +28,8 @@ def grouping_factors(text: str, tokens: list[Token]) -> tuple[str, list[tuple[st
         The whole formula.
     tokens : list of Token
         The tokens after the bar, with the closing parenthesis of the term as the last one.
+    known : frozenset of str
+        Names of the caller's functions.
 
     Returns
     -------
@@ -46,11 +51,11 @@ def grouping_factors(text: str, tokens: list[Token]) -> tuple[str, list[tuple[st
                 nested.append(())
             shown += token.text
             continue
-        name = _column(text, token)
+        name, written = _column(text, token, known)
         if any(name in level for level in nested):
             raise error(f"{name!r} stands twice in this grouping factor: name it once", text, token.start)
         nested[-1] = (*nested[-1], name)
-        shown += shown_name(token.text)
+        shown += written
     if len(parts) % 2 == 0:
         after = f"after {parts[-1].text!r}" if parts else "after the bar"
         raise error(f"a grouping factor is missing {after}: write (1 | g)", text, final.start)
@@ -62,9 +67,14 @@ def grouping_factors(text: str, tokens: list[Token]) -> tuple[str, list[tuple[st
     return shown, factors[::-1]
 
 
-def _column(text: str, token: Token) -> str:
+def _column(text: str, token: Token, known: frozenset[str]) -> tuple[str, str]:
+    """Return a column and how it is written; ``factor(g)`` is the column g, which is read as a factor anyway."""
     if token.kind in ("name", "column"):
-        return column_name(token.text, text, token.start)
+        return column_name(token.text, text, token.start), shown_name(token.text)
+    call = _FACTOR.fullmatch(token.text) if token.kind == "call" else None
+    if call is not None and call["function"] not in known:
+        name = column_name(call["column"], text, token.start + call.start("column"))
+        return name, f"{call['function']}({shown_name(call['column'])})"
     if token.kind in ("call", "brace"):
         message = "a grouping factor is a column, not an expression: compute the column before fitting"
     elif token.kind == "number":

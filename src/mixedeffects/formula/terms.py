@@ -50,7 +50,8 @@ class Formula:
         The expression left of ``~``: ``"y"``, ``"log(y)"``, ``"cbind(a, b)"``.
     fixed : str
         The right-hand side without random terms and offsets in formulaic's grammar, the intercept
-        explicit: ``"1 + Days"``, ``"0 + Days"``.
+        explicit: ``"1 + Days"``, ``"0 + Days"``. Keywords and functions with a dot inside expressions are
+        respelled by `mixedeffects.formula.aliases.python_names` before formulaic reads it.
     random : tuple of RandomTerm
         In the order written, ``a/b`` expanded into ``b:a`` and ``a``.
     offsets : tuple of str

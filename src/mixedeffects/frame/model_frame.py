@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mixedeffects.errors import DataError, DroppedRowsWarning
@@ -346,7 +347,7 @@ def _evaluated(expression: str, frame: ModelFrame, functions: Functions | None, 
 def numeric_operand(column: Column) -> Any:
     """Turn a column into what expressions see: numbers as float64, so that integers neither wrap nor overflow."""
     if isinstance(column, Factor):
-        return column.values[column.codes]
+        return pd.Categorical.from_codes(column.codes, categories=pd.Index(column.values))
     return column if column.dtype.kind == "b" else column.astype(np.float64, copy=False)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from mixedeffects.criterion import GaussianCriterion
 
-_DEAR = 300  # columns of the dense block from which differences of the gradient are cheaper than dual numbers
+_DEAR = 300  # columns of the dense block from which an exact Hessian costs more than the whole search
 _STEP = 1e-5
 
 
@@ -46,24 +47,21 @@ class Certificate:
     Attributes
     ----------
     newton_decrement : float
-        With the exact Hessian, over the free parameters.
-    min_eigenvalue : float
+        Over the free parameters.
+    min_eigenvalue : callable returning float
         Of the exact Hessian in the free parameters; NaN if there are none.
     downhill : ndarray (d,) or None
         A direction of negative curvature, if there is one.
     null_derivatives : tuple of float or None
         For each term the smallest eigenvalue of N'GN over its null space N; None if its covariance is not singular.
-    n_evaluations : int
-        Evaluations spent.
     n_hessians : int
         Exact Hessians computed.
     """
 
     newton_decrement: float
-    min_eigenvalue: float
+    min_eigenvalue: Callable[[], float]
     downhill: NDArray[np.float64] | None
     null_derivatives: tuple[float | None, ...]
-    n_evaluations: int
     n_hessians: int
 
     @property
@@ -73,7 +71,10 @@ class Certificate:
 
 
 def certificate(
-    criterion: GaussianCriterion, theta: NDArray[np.float64], G: Sequence[NDArray[np.float64]]
+    criterion: GaussianCriterion,
+    theta: NDArray[np.float64],
+    G: Sequence[NDArray[np.float64]],
+    curvature: NDArray[np.float64],
 ) -> Certificate:
     """Examine a canonical point of the working columns.
 
@@ -85,6 +86,9 @@ def certificate(
         Canonical, of the working columns.
     G : sequence of ndarray
         For each block the derivative with respect to its relative covariance, there.
+    curvature : ndarray (d, d)
+        Average information with the exact second part, there: stands in for the exact Hessian, in all but
+        `min_eigenvalue`, where the dense block makes that dear.
     """
     layout = criterion.layout
     factors = layout.factors(theta)
@@ -97,47 +101,50 @@ def certificate(
     if not free.any():
         return Certificate(
             newton_decrement=0.0,
-            min_eigenvalue=float("nan"),
+            min_eigenvalue=lambda: float("nan"),
             downhill=None,
             null_derivatives=null,
-            n_evaluations=0,
             n_hessians=0,
         )
-    hessian, n_evaluations = _hessian(criterion, theta, gradient, free)
-    values, vectors = np.linalg.eigh(hessian)
+    core = criterion.core
+    dear = core.dense_size > _DEAR
+    hessian = curvature if dear else core.hessian(theta, None)
+    if hessian is None:
+        hessian = curvature
+    reduced = hessian[np.ix_(free, free)]
+    values, vectors = np.linalg.eigh(reduced)
     g = vectors.T @ gradient[free]
     floor = 1e-8 * max(1.0, float(np.abs(values).max()))
     downhill = None
     if values[0] < -100.0 * floor:
         downhill = np.zeros(len(theta))
         downhill[free] = vectors[:, 0]
+
+    @cache
+    def min_eigenvalue() -> float:
+        return float(np.linalg.eigvalsh(_differences(criterion, theta, gradient, free))[0]) if dear else float(values[0])
+
     return Certificate(
         newton_decrement=float(0.5 * (g**2 / np.maximum(np.abs(values), floor)).sum()),
-        min_eigenvalue=float(values[0]),
+        min_eigenvalue=min_eigenvalue,
         downhill=downhill,
         null_derivatives=null,
-        n_evaluations=n_evaluations,
-        n_hessians=0 if n_evaluations else 1,
+        n_hessians=0 if dear else 1,
     )
 
 
-def _hessian(
+def _differences(
     criterion: GaussianCriterion, theta: NDArray[np.float64], gradient: NDArray[np.float64], free: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], int]:
-    """Exact Hessian over the free parameters, and the evaluations it took."""
-    core = criterion.core
-    if core.dense_size <= _DEAR:
-        exact = core.hessian(theta, None)
-        if exact is not None:
-            return exact[np.ix_(free, free)], 0
+) -> NDArray[np.float64]:
+    """The Hessian over the free parameters as differences of the exact gradient."""
     at = np.flatnonzero(free)
     rows = []
     for e in at:
         moved = theta.copy()
         moved[e] += _STEP
-        rows.append((core.evaluate(moved, None, True)["gradient"][at] - gradient[at]) / _STEP)
+        rows.append((criterion.core.evaluate(moved, None, True)["gradient"][at] - gradient[at]) / _STEP)
     hessian = np.array(rows)
-    return 0.5 * (hessian + hessian.T), len(at)
+    return 0.5 * (hessian + hessian.T)
 
 
 def null_space(L: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -144,8 +144,7 @@ def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[s
     for attempt in range(_RESTARTS + 1):
         theta, evaluation = search.snap(theta, evaluation)
         canonical = criterion.layout.theta([lower_factor(L) for L in criterion.layout.factors(theta)])
-        proof = certificate(criterion, canonical, evaluation["G"])
-        search.n_evaluations += proof.n_evaluations
+        proof = certificate(criterion, canonical, evaluation["G"], evaluation["curvature"])
         search.n_hessians += proof.n_hessians
         done = proof.is_minimum and proof.newton_decrement <= control.tolerance
         if done or attempt == _RESTARTS or search.n_evaluations >= control.max_evaluations:
@@ -162,8 +161,7 @@ def certify(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[st
     criterion.evaluate(control.fixed_theta)  # refuses a theta of the wrong length
     working = _to_working(criterion, np.asarray(control.fixed_theta, dtype=np.float64))
     evaluation = search.evaluate(working)
-    proof = certificate(criterion, working, evaluation["G"])
-    search.n_evaluations += proof.n_evaluations
+    proof = certificate(criterion, working, evaluation["G"], evaluation["curvature"])
     search.n_hessians += proof.n_hessians
     search.trace.append(TracePoint(evaluation["value"], proof.newton_decrement, 0.0, 0.0, True, True))
     return _minimum(criterion, terms, working, evaluation, proof, search, control)
@@ -224,7 +222,7 @@ def _minimum(
         n_evaluations=search.n_evaluations,
         n_hessians=search.n_hessians,
         newton_decrement=proof.newton_decrement,
-        min_eigenvalue=proof.min_eigenvalue,
+        smallest=proof.min_eigenvalue,
         boundary=boundary,
         message=_message(proof, boundary, converged, control),
         trace=tuple(search.trace),
@@ -238,7 +236,7 @@ def _message(proof: Certificate, boundary: Sequence[BoundaryDirection], converge
         what = "; ".join(f"{b.term}: {b.direction}" for b in false_boundary)
         return f"not a minimum: the criterion falls as variance is allowed where there is none ({what})"
     if proof.downhill is not None:
-        return f"not a minimum but a saddle: the smallest eigenvalue of the Hessian is {proof.min_eigenvalue:.3g}"
+        return f"not a minimum but a saddle: the smallest eigenvalue of the Hessian is {proof.min_eigenvalue():.3g}"
     if not converged and control.fixed_theta is not None:
         return f"evaluated at the given theta; one Newton step would change the criterion by {proof.newton_decrement:.3g}"
     if not converged:

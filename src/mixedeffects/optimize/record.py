@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mixedeffects.optimize.certificate import BoundaryDirection
 
 
@@ -45,14 +47,11 @@ class Optimum:
     converged : bool
         Whether the point is a minimum by everything below.
     n_evaluations : int
-        Evaluations of the criterion of any kind: those of the search, of the boundary and of the certificate.
+        Evaluations of the criterion of any kind, those at the boundary included.
     n_hessians : int
         Exact Hessians computed besides, each by one directional derivative of the gradient per parameter.
     newton_decrement : float
         Half of g' H^-1 g, in units of the criterion: what one more Newton step would gain.
-    min_eigenvalue : float
-        Smallest eigenvalue of the exact Hessian in the free parameters (entries of Lambda in columns whose pivot is
-        not zero), for columns of unit mean square. Positive at a minimum; NaN if there are no free parameters.
     boundary : tuple of BoundaryDirection
         For each term with a singular covariance matrix, the directions without variance and the derivative that proves
         that variance in them would raise the criterion.
@@ -60,13 +59,26 @@ class Optimum:
         The verdict in words.
     trace : tuple of TracePoint
         The evaluated points of the search.
+    smallest : callable returning float
+        Computes `min_eigenvalue`.
     """
 
     converged: bool
     n_evaluations: int
     n_hessians: int
     newton_decrement: float
-    min_eigenvalue: float
     boundary: tuple[BoundaryDirection, ...]
     message: str
     trace: tuple[TracePoint, ...]
+    smallest: Callable[[], float] = field(repr=False)
+
+    @property
+    def min_eigenvalue(self) -> float:
+        """Smallest eigenvalue of the exact Hessian in the free parameters, for columns of unit mean square.
+
+        Free are the entries of Lambda in columns whose pivot is not zero; NaN if there are none. Positive at a minimum.
+        Where a dense block of more than 300 columns makes the exact Hessian dearer than the search, it is computed when
+        first asked for, by differences of the exact gradient (one evaluation per parameter, not in `n_evaluations`); the
+        verdict `converged` then rests on average information with the exact second part.
+        """
+        return self.smallest()
