@@ -49,6 +49,15 @@ def test_contrasts_of_what_only_the_random_part_uses_have_no_effect(small):
     assert made.terms[0].names == ("Intercept", "f[T.b]", "f[T.c]")
 
 
+def test_contrasts_of_grouping_factors_and_the_response_have_no_effect(small):
+    data = small.assign(number=np.tile(np.arange(6), 6))
+    given = {"number": "poly", "g": "sum", "y": "helmert", "z": "sum"}
+    made = design("y ~ f + offset(log(z)) + (1 | g) + (1 | number)", data, contrasts=given)
+    assert made.names == ("Intercept", "f[T.b]", "f[T.c]")
+    with pytest.raises(DataError, match="given for 'x', which is no categorical column"):
+        design("y ~ f + (1 | g)", data, contrasts={"x": "sum"})
+
+
 def test_contrasts_in_the_formula_go_first(small):
     made = design("y ~ C(f, contr.helmert) + f:x + (1 | g)", small, contrasts={"f": "sum"})
     assert made.names[1] == "C(f, contr.helmert)[H.b]"

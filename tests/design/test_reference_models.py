@@ -15,22 +15,16 @@ from mixedeffects.errors import DroppedRowsWarning, RankDeficiencyWarning
 CASES = [case_id for case_id in reference.case_ids("lmm") if not case_id.startswith("ns_")]
 
 
-def spelled_out(case_id):
-    """A case with R's factor() and as.numeric() put in our terms, and a name that is a word of Python in backticks."""
+def read(case_id):
     case = reference.load_case(case_id)
     formula, data, keywords = reference.call(case)
     keywords.pop("reml", None)
-    if "as.numeric(Machine)" in formula:
-        data["number"] = data["Machine"].cat.codes + 1
-    formula = (
-        formula.replace("yield ~", "`yield` ~").replace("I(as.numeric(Machine))", "number").replace("factor(", "C(")
-    )
     return case, formula, data, keywords
 
 
 @pytest.mark.parametrize("case_id", CASES)
 def test_sizes_and_levels(case_id):
-    case, formula, data, keywords = spelled_out(case_id)
+    case, formula, data, keywords = read(case_id)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DroppedRowsWarning)
         warnings.simplefilter("ignore", RankDeficiencyWarning)
@@ -49,5 +43,5 @@ def test_sizes_and_levels(case_id):
 
 @pytest.mark.parametrize("case_id", [case_id for case_id in CASES if "X" in reference.load_case(case_id)])
 def test_stored_matrices(case_id):
-    case, formula, data, keywords = spelled_out(case_id)
+    case, formula, data, keywords = read(case_id)
     np.testing.assert_allclose(design(formula, data, **keywords).X, reference.matrix(case["X"]), rtol=1e-9, atol=1e-12)

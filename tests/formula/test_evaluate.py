@@ -17,12 +17,25 @@ COLUMNS = {
     "x.1": X + 1,
     "a b": X * 3,
     "f": pd.Series([1.0, np.nan, 3.0]),
+    "class": X,
+    "lambda": X * 5,
+    "category": pd.Categorical(["lo", "hi", None], ["hi", "unused", "lo"]),
 }
 
 
 @pytest.mark.parametrize(
     ("expr", "expected"),
     [
+        ("as.numeric(x > 1.5)", np.array([0.0, 1.0, 1.0])),
+        ("as.numeric(x)", X),
+        ("as.integer(x / 1.5)", np.array([0.0, 1.0, 2.0])),
+        ("as.integer(-x / 1.5)", np.array([0.0, -1.0, -2.0])),
+        ("as.numeric(s) * 10", np.array([10.0, 20.0, 10.0])),
+        ("as.numeric(category)", np.array([3.0, 1.0, np.nan])),
+        ("as.integer(I(u8))", np.array([1.0, 2.0, 250.0])),
+        ("log(`class`) + class / 2", np.log(X) + X / 2),
+        ("lambda", X * 5),
+        ("2 * lambda", X * 10),
         ("log(x)", np.log(X)),
         ("np.log10(x)", np.log10(X)),
         ("x / 10", X / 10),

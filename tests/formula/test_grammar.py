@@ -110,6 +110,72 @@ def test_response(left: str, response: str) -> None:
     assert parse(f"{left} ~ x + (1 | g)").response == response
 
 
+KEYWORDS = ["yield", "class", "lambda", "from", "import", "async", "await", "None", "True", "in", "if", "not", "or"]
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_keywords_in_backticks_are_columns_everywhere(name: str) -> None:
+    quoted = f"`{name}`"
+    text = f"log({quoted}) ~ {quoted}*x + I({quoted}/10) + offset(log({quoted})) + ({quoted} | {quoted}/g)"
+    formula = parse(text)
+    assert formula.response == f"log({quoted})"
+    assert formula.fixed == f"1 + {quoted} * x + I({quoted} / 10)"
+    assert formula.offsets == (f"log({quoted})",)
+    assert formula.random[1] == RandomTerm(expr=f"1 + {quoted}", group=(name,))
+    assert formula.variables() == (name, "x", "g")
+    assert parse(str(formula)) == formula
+    assert parse(f"{quoted} ~ x").response == quoted
+
+
+@pytest.mark.parametrize("name", [name for name in KEYWORDS if name not in ("None", "True", "in", "if", "not", "or")])
+def test_keywords_that_mean_nothing_in_expressions_need_no_backticks(name: str) -> None:
+    text = "log({0}) ~ {0}*x + I({0}/10) + I({0} > 2) + I(2*{0}) + offset(log({0})) + ({0} | {0}/g)"
+    bare, quoted = parse(text.format(name)), parse(text.format(f"`{name}`"))
+    assert str(bare).startswith(f"log({name}) ~ {name} * x + I({name} / 10)")
+    assert (bare.response, bare.fixed, bare.offsets) == (quoted.response, quoted.fixed, quoted.offsets)
+    assert bare.random == quoted.random
+    assert parse(str(bare)) == bare
+    assert parse(f"{name} ~ x").response == f"`{name}`"
+
+
+@pytest.mark.parametrize("call", ["factor", "as.factor"])
+def test_factor_is_formulaics_c(call: str) -> None:
+    formula = parse(f"y ~ {call}( a.b )*x + ({call}(f) | g)")
+    assert formula.fixed == "1 + C(`a.b`) * x"
+    assert formula.random == (RandomTerm(expr="1 + C(f)", group=("g",)),)
+    assert str(formula) == f"y ~ {call}(a.b) * x + ({call}(f) | g)"
+    assert parse(str(formula)) == formula
+    assert formula.variables() == ("y", "a.b", "x", "f", "g")
+
+
+@pytest.mark.parametrize("call", ["factor", "as.factor", "C"])
+def test_factor_of_a_grouping_column_is_the_column(call: str) -> None:
+    formula = parse(f"y ~ (1 | a/{call}( `class` )) + (x || {call}(g.1):h)")
+    assert [term.group for term in formula.random] == [("class", "a"), ("a",), ("g.1", "h")]
+    assert str(formula) == f"y ~ (1 | a/{call}(`class`)) + (x || {call}(g.1):h)"
+    assert parse(str(formula)) == formula
+    if call != "as.factor":
+        with pytest.raises(FormulaError, match="not an expression"):
+            parse(f"y ~ (1 | {call}(g))", functions={call: abs})
+
+
+def test_functions_of_the_caller_go_before_factor() -> None:
+    assert parse("y ~ factor(x, 2)", functions={"factor": pow}).fixed == "1 + factor(x, 2)"
+    with pytest.raises(FormulaError, match="one of the functions passed in"):
+        parse("y ~ factor(x)", functions={"C": abs})
+
+
+def test_as_numeric_stays_as_written() -> None:
+    formula = parse(
+        "as.numeric(y) ~ I(as.numeric(f)**2) + as.integer(z > 1) + offset(as.numeric(t)) + (as.numeric(f)|g)"
+    )
+    assert formula.response == "as.numeric(y)"
+    assert formula.fixed == "1 + I(as.numeric(f) ** 2) + as.integer(z > 1)"
+    assert formula.random[0].expr == "1 + as.numeric(f)"
+    assert formula.variables() == ("y", "f", "z", "g", "t")
+    assert parse(str(formula)) == formula
+
+
 def test_offsets() -> None:
     formula = parse("y ~ offset(log(t)) + x + offset(u.1) + (1 | g)")
     assert formula.offsets == ("log(t)", "`u.1`")
@@ -207,8 +273,17 @@ REFUSED = [
     ("y ~ x (1|g)", 5, "'+' missing"),
     ("y ~ (1|g)(1|h)", 9, "operator is missing"),
     ("y ~ lgo(x)", 4, "did you mean log"),
-    ("y ~ factor(x)", 4, "write C(x)"),
-    ("y ~ as.factor(x)", 4, "write C(x)"),
+    ("y ~ fctor(x)", 4, "did you mean factor"),
+    ("y ~ factor(x, levels=[1, 2])", 4, "takes one column"),
+    ("y ~ as.factor(x > 1)", 4, "takes one column"),
+    ("y ~ factor(2)", 4, "takes one column"),
+    ("factor(y) ~ x", 0, "not available in a response"),
+    ("y ~ as.numeric(x, 2)", 4, "takes one argument"),
+    ("y ~ as.character(x)", 4, "write factor(x)"),
+    ("y ~ relevel(x)", 4, "contr.treatment"),
+    ("y ~ (1 | factor(g > 1))", 9, "not an expression"),
+    ("y ~ (1 | as.numeric(g))", 9, "not an expression"),
+    ("y ~ (1 | factor(np.log))", 16, "numpy"),
     ("y ~ ns(x, 3)", 4, "cr(x"),
     ("scale(y) ~ x", 0, "not available in a response"),
     ("y ~ offset(poly(x, 2))", 11, "not available in a response"),
@@ -239,7 +314,16 @@ REFUSED = [
     ("y ~ log(x) + `log(x)`", 13, "spelled like"),
     ("y ~ scale(a.b + a.b)", 4, "twice"),
     ("y ~ I(a.b + `a b`)", 4, "too like"),
-    ("y ~ log(`class`)", 4, "rename"),
+    ("y ~ log(in)", 8, "a column called 'in' stands in backticks"),
+    ("y ~ log(`if`) + I(if + 1)", 18, "a column called 'if' stands in backticks"),
+    ("not ~ x", 0, "a column called 'not' stands in backticks"),
+    ("y ~ I(lambda: 1)", 6, "lambda is not allowed"),
+    ("y ~ I(x if z else w)", 6, "where(condition, a, b)"),
+    ("y ~ yield(x)", 4, "is not a function"),
+    ("y ~ log(class) + _class_", 4, "too like 'class'"),
+    ("y ~ as.numeric(x) + _as_numeric_", 4, "too like 'as.numeric'"),
+    ("y ~ as.numeric(a.b + a.b)", 4, "twice"),
+    ("y ~ log(class) + log(`-class-`)", 17, "too like"),
     ("y ~ `a\\b`", 4, "backslash"),
     ("y ~ np.x", 4, "numpy"),
     ("y ~ 3x", 4, "number"),
@@ -341,7 +425,7 @@ def test_any_text_raises_nothing_else(text: str) -> None:
         assert parse(str(formula)) == formula
 
 
-NAMES = st.sampled_from(["x", "z", "x.1", "`a b`", "w_2"])
+NAMES = st.sampled_from(["x", "z", "x.1", "`a b`", "w_2", "class", "`in`"])
 FACTORS = st.one_of(NAMES, NAMES.map(lambda n: f"log({n})"), NAMES.map(lambda n: f"I({n}**2+1)"))
 OPERATORS = st.sampled_from(["*", ":"])
 PRODUCTS = st.builds(lambda factors, sign: sign.join(factors), st.lists(FACTORS, min_size=1, max_size=3), OPERATORS)
@@ -356,7 +440,7 @@ def test_printing_and_parsing_agree(text: str) -> None:
     again = parse(str(formula))
     assert again == formula
     assert str(again) == str(formula)
-    assert set(formula.variables()) <= {"y", "x", "z", "x.1", "a b", "w_2", "g", "h", "k", "g 1", "g.2"}
+    assert set(formula.variables()) <= {"y", "x", "z", "x.1", "a b", "w_2", "class", "in", "g", "h", "k", "g 1", "g.2"}
 
 
 @pytest.mark.parametrize("depth", [10, 60, 5000])

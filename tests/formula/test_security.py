@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixedeffects.errors import DataError, FormulaError
-from mixedeffects.formula import evaluate, formulaic_context, parse
+from mixedeffects.formula import evaluate, formulaic_context, parse, python_names, restored
 from mixedeffects.formula.expressions import read
 
 ATTACKS = [
@@ -118,6 +118,17 @@ ATTACKS = [
     "I(np)",
     "I(contr.sum)",
     "I(log)(x)",
+    "I(class.__class__)",
+    "I(lambda x: x)",
+    "I(import os)",
+    "I(from os import system)",
+    "as.numeric(open('x'))",
+    "as.numeric(x.__class__)",
+    "factor(open('x'))",
+    "as.factor(__import__('os').system('x'))",
+    "as.numeric('x')",
+    "as.system('x')",
+    "_as_numeric_(open('x'))",
     "offset(open('x'))",
     "offset(x.__class__)",
     "offset(__import__('os').system('x'))",
@@ -193,10 +204,14 @@ def factors(expr: str) -> set[Factor]:
 
 
 NAME = st.text(st.sampled_from(string.ascii_lowercase[:3] + " .'\"(){}[]|~%\\_0é:`"), min_size=1, max_size=4)
-COLUMN = st.one_of(st.sampled_from(["x", "x.1", "`x y`"]), NAME.map(lambda n: f"`{n}`"))
+COLUMN = st.one_of(
+    st.sampled_from(["x", "x.1", "`x y`", "class", "`in`", "`as.numeric(x)`"]), NAME.map(lambda n: f"`{n}`")
+)
 TEXT = st.text(st.sampled_from("ab ()[]{}'\"|`\\"), max_size=5)
 CALL = st.one_of(
     COLUMN.map(lambda n: f"log({n})"),
+    COLUMN.map(lambda n: f"as.numeric({n})"),
+    COLUMN.map(lambda n: f"factor({n})"),
     st.tuples(COLUMN, COLUMN).map(lambda p: f"I({p[0]} + {p[1]})"),
     st.tuples(COLUMN, TEXT).map(lambda p: f"C({p[0]}, Treatment('{p[1]}'))"),
     st.tuples(COLUMN, TEXT, TEXT).map(lambda p: f"C({p[0]}, levels=['{p[1]}', \"{p[2]}\"])"),
@@ -212,11 +227,13 @@ def test_formulaic_reads_what_was_checked(parts: list[str], sign: str) -> None:
     except FormulaError:
         return
     variables = set(formula.variables())
-    for factor in factors(formula.fixed):
+    text, spelled = python_names(formula.fixed)
+    for factor in factors(text):
         if factor.eval_method is Factor.EvalMethod.LOOKUP:
             assert factor.expr in variables
         elif factor.eval_method is Factor.EvalMethod.PYTHON:
-            code = read(factor.expr, 0, len(factor.expr), where="terms")
+            expr = restored(factor.expr, spelled)
+            code = read(expr, 0, len(expr), where="terms")
             assert set(code.columns) <= variables
 
 

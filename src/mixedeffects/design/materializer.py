@@ -147,11 +147,12 @@ class Materializer(PandasMaterializer):  # type: ignore[misc]
             subject = repr(origin) if origin else "the argument of as.numeric()"
             raise DataError(f"{subject} held {before} when the model was fitted and holds {now} now")
         if isinstance(column, Factor):
-            return fitted_codes(column.name, column, _state["levels"]) + 1.0
+            return fitted_codes(column.name, column, _state["levels"]).astype(np.float64) + 1.0
         return np.asarray(column, dtype=np.float64)
 
     def _as_integer(self, data: Any, _state: dict[str, Any]) -> NDArray[np.float64]:
-        return np.trunc(self._as_numeric(data, _state))
+        values: NDArray[np.float64] = np.trunc(self._as_numeric(data, _state))
+        return values
 
     @override
     def _encode_constant(self, value: Any, metadata: Any, encoder_state: Any, spec: Any, drop_rows: Any) -> Any:
