@@ -58,6 +58,8 @@ class Design:
         The library of the data.
     data_name : str or None
         The name of the data set.
+    columns : dict of str to ndarray or Factor
+        The columns that the formula names, over the rows used; none shares memory with the caller's data.
     """
 
     formula: Formula
@@ -75,6 +77,7 @@ class Design:
     n_zero_weight: int
     data_kind: str
     data_name: str | None
+    columns: Mapping[str, Column]
 
     def __repr__(self) -> str:
         size = f"{self.nobs} rows, X {self.X.shape[1]} columns, {self.n_effects} random effects"
@@ -84,6 +87,17 @@ class Design:
     def nobs(self) -> int:
         """Number of rows n."""
         return len(self.y)
+
+    @property
+    def n_rows_given(self) -> int:
+        """Number of rows of the caller's data."""
+        return self.nobs + self.n_missing + self.n_zero_weight
+
+    def source_columns(self) -> dict[str, Any]:
+        """The columns that the formula names as plain values, over the rows used: arrays, and pandas categoricals."""
+        return {
+            name: column.categorical() if isinstance(column, Factor) else column for name, column in self.columns.items()
+        }
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -223,7 +237,21 @@ def design(
         n_zero_weight=frame.n_zero_weight,
         data_kind=frame.kind,
         data_name=frame.name,
+        columns=_own_columns(formula, frame, X, kept_names),
     )
+
+
+def _own_columns(
+    formula: Formula, frame: ModelFrame, X: NDArray[np.float64], kept_names: tuple[str, ...]
+) -> dict[str, Column]:
+    """The columns of the frame, from arrays that the design owns where it has them, else copied."""
+    shared = {formula.response.strip("`"): frame.y} | {name: X[:, j] for j, name in enumerate(kept_names)}
+    out: dict[str, Column] = {}
+    for name, column in frame.columns.items():
+        if not isinstance(column, Factor):
+            column = shared[name] if name in shared else column.copy()
+        out[name] = column
+    return out | frame.factors
 
 
 def _estimable_columns(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

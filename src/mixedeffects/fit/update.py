@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mixedeffects.design import design
 from mixedeffects.errors import DataError
 from mixedeffects.fit.fit_lmm import fit_lmm
+from mixedeffects.formula import evaluate, parse
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mixedeffects.control import Control
     from mixedeffects.design import Design
     from mixedeffects.fit.record import LmmFit
@@ -45,10 +51,25 @@ def updated(fit: LmmFit, formula: str | None, changes: Mapping[str, Any]) -> Lmm
 
 
 def _redesigned(old: Design, formula: str | None, changes: Mapping[str, Any]) -> Design:
+    functions = changes.get("functions", old.encoding.functions)
+    parsed = old.formula if formula is None else parse(formula, functions=functions)
+    missing = [name for name in parsed.variables() if name not in old.columns]
+    if missing:
+        raise DataError(f"the fit keeps no column {missing[0]!r}; it has {', '.join(old.columns)}. Call lmer with the data")
     options: dict[str, Any] = {
         "weights": old.weights,
-        "offset": old.given_offset,
-        "contrasts": old.given_contrasts,
-        "functions": old.functions,
+        "offset": _given_offset(old),
+        "contrasts": {name: value for name, value in old.contrasts.items() if name in parsed.variables()},
+        "functions": functions,
     }
-    return design(formula or old.formula.text, old.source_columns(), **{**options, **changes})
+    fresh = design(parsed, old.source_columns(), **{**options, **changes})
+    return replace(fresh, kept_rows=old.rows[fresh.rows], data_kind=old.data_kind, data_name=old.data_name)
+
+
+def _given_offset(old: Design) -> NDArray[np.float64] | None:
+    """The offset that was an argument, without those of the formula."""
+    if old.offset is None or not old.formula.offsets:
+        return old.offset
+    columns = {name: column for name, column in old.columns.items() if isinstance(column, np.ndarray)}
+    inside = sum(evaluate(expr, columns, old.encoding.functions) for expr in old.formula.offsets)
+    return old.offset - inside

@@ -79,6 +79,10 @@ class Factor:
             joined = joined + ":" + part
         return joined
 
+    def categorical(self) -> pd.Categorical:
+        """The column as pandas has it."""
+        return pd.Categorical.from_codes(self.codes, categories=pd.Index(self.values), ordered=self.ordered)
+
     def take(self, keep: NDArray[np.bool_]) -> Factor:
         """Return the factor over the rows that `keep` marks, without the levels that no longer occur."""
         return without_unused(self.name, self.codes[keep], self.levels, ordered=self.ordered)

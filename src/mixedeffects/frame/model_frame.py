@@ -309,11 +309,12 @@ def _number(column: RawColumn | None, keep: NDArray[np.bool_] | None) -> Vector 
 
 def _with_response(frame: ModelFrame, formula: Formula, functions: Functions | None, *, missing: str) -> ModelFrame:
     """Evaluate the response and the offsets of the formula; rows where one is missing are dropped."""
-    frame = replace(frame, y=_evaluated(formula.response, frame, functions, "response"))
+    y = _evaluated(formula.response, frame, functions, "response")
+    offset = frame.offset
     for expression in formula.offsets:
         term = _evaluated(expression, frame, functions, "offset")
-        frame = replace(frame, offset=term if frame.offset is None else frame.offset + term)
-    for cause, values in ((formula.response, frame.y), ("offset", frame.offset)):
+        offset = term if offset is None else offset + term
+    for cause, values in ((formula.response, y), ("offset", offset)):
         if values is None:
             continue
         with np.errstate(all="ignore"):
@@ -321,6 +322,7 @@ def _with_response(frame: ModelFrame, formula: Formula, functions: Functions | N
         if not clean and (incomplete := np.isnan(values)).any():
             # The same row may be missing in both; the frame is rebuilt before the next one is looked at.
             return _with_response(frame.drop(incomplete, cause, missing=missing), formula, functions, missing=missing)
+    frame = replace(frame, y=y, offset=offset)
     _check_finite(frame.y, f"the response {formula.response!r} has", frame.kept)
     return frame
 
