@@ -1,8 +1,8 @@
 """Mixed-effects models: lme4's formulas and answers from a compiled core with exact derivatives.
 
-    import mixedeffects as me
-    fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
-    print(fit)
+import mixedeffects as me
+fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+print(fit)
 """
 
 from __future__ import annotations

@@ -23,14 +23,19 @@ class Control:
         units of the criterion (twice a log-likelihood), so it depends on no unit of the data.
     max_evaluations : int
         Stop without convergence after so many evaluations of the criterion.
-    start : sequence of float, optional
-        Starting value of theta, in the order of `fit.theta`.
-    fixed_theta : sequence of float, optional
+    start : sequence of float (d,), optional
+        Starting value of theta, in the order of `fit.theta`; moment estimates by default.
+    fixed_theta : sequence of float (d,), optional
         Evaluate the model at this theta and do not optimize: a known relative covariance structure.
     threads : int, optional
         Threads for the pass over the rows; all processors by default. The answer does not depend on it.
     solver : {"direct"}
         Direct factorisation.
+
+    Raises
+    ------
+    ValueError
+        For a value that is not allowed, or both of `start` and `fixed_theta`.
     """
 
     tolerance: float = 1e-9

@@ -59,38 +59,54 @@ class LmmResult(LmmFit):
 
     @property
     def fixef(self) -> pd.Series:
-        """Fixed effects, length p; NaN for coefficients dropped for rank deficiency."""
+        """Estimated fixed effects (X'V^-1 X)^-1 X'V^-1 y, one for each column of the fixed part.
+
+        In units of y per unit of the column; NaN for coefficients dropped for rank deficiency.
+        """
         return self._named(self.solution.beta)
 
     @property
     def std_errors(self) -> pd.Series:
-        """Standard errors of the fixed effects, length p, conditional on the variance estimates."""
+        """Standard errors of the fixed effects, in the units and the order of `fixef`; NaN for dropped ones.
+
+        Square roots of the diagonal of `vcov`: conditional on the variance estimates.
+        """
         return self._named(np.sqrt(np.diag(self.solution.vcov)))
 
     @property
     def vcov(self) -> pd.DataFrame:
-        """Covariance matrix of the estimated fixed effects, sigma^2 (X'V^-1 X)^-1, given the variance estimates."""
+        """Covariance matrix (p, p) of the estimated fixed effects, sigma^2 (X'V^-1 X)^-1, given the variance estimates.
+
+        Rows and columns of coefficients dropped for rank deficiency are left out.
+        """
         names = list(self.model.kept_names)
         return pd.DataFrame(self.solution.vcov.copy(), index=names, columns=names)
 
     @property
     def theta(self) -> NDArray[np.float64]:
-        """Relative covariance factors (d,), canonical: terms by decreasing levels, lower triangles by column."""
+        """Relative covariance factors (d,), without units: the entries of the lower triangles Lambda_t.
+
+        Terms by decreasing number of levels, triangles column by column; the covariance of a term is
+        sigma^2 Lambda_t Lambda_t'. Canonical: diagonals >= 0, and a column with a zero pivot is zero.
+        """
         return self.solution.theta.copy()
 
     @property
     def sigma(self) -> float:
-        """Residual standard deviation."""
+        """Residual standard deviation sqrt(rss / (n - p)) (REML) or sqrt(rss / n), in units of y, for weight 1."""
         return self.solution.sigma
 
     @property
     def dispersion(self) -> float:
-        """Residual variance sigma^2."""
+        """Residual variance sigma^2, in squared units of y, for weight 1."""
         return self.solution.sigma**2
 
     @property
     def varcorr(self) -> VarCorr:
-        """Variances and correlations of the random effects on the data scale, with the residual one."""
+        """Variances and correlations of the random effects, sigma^2 Lambda_t Lambda_t', with the residual one.
+
+        On the scale of the data: standard deviations in units of y per unit of the column.
+        """
         terms = tuple(
             RandomTermCovariance(key=term.key, group=term.group, names=term.names, covariance=covariance)
             for term, covariance in zip(self.model.terms, effects.covariances(self), strict=True)
@@ -99,7 +115,11 @@ class LmmResult(LmmFit):
 
     @property
     def ranef(self) -> RandomEffects:
-        """Conditional modes of the random effects by grouping factor, with their variances given beta."""
+        """Conditional modes of the random effects by grouping factor, b = S Z'Py, in units of y per unit of the column.
+
+        A mapping to frames, (J, k): levels by columns, all terms of a factor side by side. `condvar` maps to their
+        covariances given y and beta, (J, k, k).
+        """
         variances = cache(lambda: effects.conditional_variances(self))
         groups = tuple(
             GroupValues(
@@ -115,7 +135,10 @@ class LmmResult(LmmFit):
 
     @property
     def coef(self) -> GroupCoefficients:
-        """Fixed plus random effects per level, by grouping factor."""
+        """Fixed plus random effects per level: a mapping from grouping factor to a frame, levels by coefficients.
+
+        Columns are the estimated fixed effects, then random effects that have no fixed one.
+        """
         groups = []
         for block, group in enumerate(self.model.factors):
             names, values = effects.level_coefficients(self, block)
@@ -146,7 +169,7 @@ class LmmResult(LmmFit):
 
     @property
     def fitted(self) -> NDArray[np.float64]:
-        """Fitted values over the rows used, (nobs,), random effects included."""
+        """Fitted values X beta + Z b + offset over the rows used, (nobs,), in units of y."""
         return effects.linear_predictor(self)
 
     def residuals(self, kind: Kind = "response", *, marginal: bool = False, pad: bool = False) -> NDArray[np.float64]:
@@ -190,12 +213,23 @@ class LmmResult(LmmFit):
         Returns
         -------
         Evaluation
-            value, gradient, hessian (exact), beta, sigma, b and u.
+            value; gradient (d,) and hessian (d, d), exact; beta (p,), vcov (p, p), sigma; b and u, (J, k) per term.
 
         Raises
         ------
         DataError
-            If theta has the wrong length, or a factorisation fails there.
+            If theta has the wrong length or is not finite, or a factorisation fails there.
+
+        Notes
+        -----
+        log|V| + [REML: log|X'V^-1 X|] + m (1 + log(2 pi rss / m)), V = W^-1 + Z Lambda Lambda' Z', and m = n - p (REML) or
+        n: minus twice the (restricted) log-likelihood, maximized over beta and sigma [1]_. The Hessian is computed when
+        it is asked for.
+
+        References
+        ----------
+        .. [1] Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software 67(1), section 3,
+           doi:10.18637/jss.v067.i01.
         """
         return self.objective.evaluate(self.solution.theta if theta is None else theta)
 
@@ -236,6 +270,11 @@ class LmmResult(LmmFit):
         ----------
         ddf : None
             Degrees of freedom for p-values; none are computed.
+
+        Returns
+        -------
+        Summary
+            `text` is what ``print(fit)`` prints.
 
         Raises
         ------

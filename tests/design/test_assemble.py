@@ -187,6 +187,7 @@ def test_columns_in_between_are_let_go(small):
         made = design("y ~ f * x + log(z) + (f | g)", small)
         # Arrays of as many rows that are reachable only through cycles would show here.
         alive = [a for a in gc.get_objects() if isinstance(a, Factor) and len(a) == 36]
-        assert {id(factor) for factor in alive} <= {id(block.factor) for block in made.terms}
+        held = {id(block.factor) for block in made.terms} | {id(column) for column in made.columns.values()}
+        assert {id(factor) for factor in alive} <= held
     finally:
         gc.enable()

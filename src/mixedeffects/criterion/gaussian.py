@@ -31,17 +31,17 @@ class Solution:
     value : float
         The criterion: minus twice the restricted (REML) or profiled log-likelihood.
     rss : float
-        Penalized residual sum of squares.
+        Penalized residual sum of squares, y'Py, in squared units of y.
     sigma : float
-        Residual standard deviation, sqrt(rss / m) with m = n - p (REML) or n.
+        Residual standard deviation, sqrt(rss / m) with m = n - p (REML) or n, in units of y.
     beta : ndarray (p,)
-        Fixed effects.
+        Fixed effects, in units of y per unit of the column; the estimable ones.
     vcov : ndarray (p, p)
         sigma^2 (X'V^-1 X)^-1.
     b : tuple of ndarray (J, k)
-        For each term the conditional modes of the random effects.
+        For each term the conditional modes of the random effects, S Z'Py, in units of y per unit of the column.
     u : tuple of ndarray (J, k)
-        For each term the spherical random effects, b = Lambda u.
+        For each term the spherical random effects, b = Lambda u, in units of y.
     """
 
     theta: NDArray[np.float64]
@@ -63,11 +63,16 @@ class Evaluation(Solution):
     gradient : ndarray (d,)
         Exact derivative of the criterion in theta.
     average_information : ndarray (d, d)
-        The curvature that the optimizer uses: average information plus the exact second part.
+        The curvature that the optimizer uses: m (B_ef / rss - q_e q_f / rss^2) [1]_, in the notation of
+        `GaussianCriterion.hessian`, plus the part that comes from the second derivative of V, which is exact.
     G : tuple of ndarray (k, k)
         For each term the derivative with respect to the relative covariance S = Lambda Lambda'.
     criterion : GaussianCriterion
         The function that was evaluated.
+
+    References
+    ----------
+    .. [1] Gilmour, Thompson & Cullis (1995), Average information REML, Biometrics 51, 1440-1450, doi:10.2307/2533274.
     """
 
     gradient: NDArray[np.float64]
@@ -160,7 +165,23 @@ class GaussianCriterion:
         )
 
     def hessian(self, theta: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Exact Hessian of the criterion in theta, (d, d): the derivative of the exact gradient."""
+        """Exact Hessian of the criterion in theta, (d, d): the derivative of the exact gradient, by dual numbers.
+
+        Parameters
+        ----------
+        theta : array-like (d,)
+            Any real values.
+
+        Raises
+        ------
+        DataError
+            If theta has the wrong length or values that are not finite, or a factorisation fails there.
+
+        Notes
+        -----
+        m (2 B_ef / rss - q_e q_f / rss^2) - tr(Q V_e Q V_f) + 2 G_t[a, c] for entries (a, b), (c, b) of one Lambda_t, with
+        V_e the derivative of V, q_e = y'P V_e P y, B_ef = y'P V_e P V_f P y, and Q = P (REML) or V^-1 (ML).
+        """
         at = self._checked(theta)
         hessian = self.core.hessian(at, self.transforms)
         if hessian is None:
@@ -177,7 +198,20 @@ class GaussianCriterion:
         return out
 
     def solution(self, theta: NDArray[np.float64], raw: dict[str, Any]) -> Solution:
-        """Turn what the core found at theta into the units of the data."""
+        """Turn what the core found into the units of the data.
+
+        Parameters
+        ----------
+        theta : ndarray (d,)
+            In the units of the data.
+        raw : dict
+            What the core's `evaluate` gives at the same point, with derivatives.
+
+        Returns
+        -------
+        Solution
+            Its arrays are read-only.
+        """
         sigma = float(np.sqrt(raw["rss"] / self.degrees))
         p = self.products.p
         if p:
@@ -223,10 +257,21 @@ class GaussianCriterion:
 def gaussian_criterion(products: CrossProducts, *, reml: bool) -> GaussianCriterion:
     """Bind cross-products to a criterion; the symbolic work of the factorisation is done here, once.
 
+    Parameters
+    ----------
+    products : CrossProducts
+        Of all rows.
+    reml : bool
+        Restricted maximum likelihood, or ordinary.
+
+    Returns
+    -------
+    GaussianCriterion
+
     Raises
     ------
     DataError
-        If factors that are not nested in one another have too many levels for a dense factorisation.
+        If factors that are not nested in one another leave a dense block of more than 30,000 columns.
     """
     size = _core.dense_size(products.core)
     if size > _LARGEST_DENSE:

@@ -212,7 +212,22 @@ class DenseCriterion:
         return factors
 
     def evaluate(self, theta: ArrayLike) -> DenseEvaluation:
-        """Evaluate the criterion, its derivatives and the estimates at any theta, singular or not, of any sign."""
+        """Evaluate the criterion, its derivatives and the estimates.
+
+        Parameters
+        ----------
+        theta
+            Any real values, (d,), singular or not, of any sign.
+
+        Returns
+        -------
+        DenseEvaluation
+
+        Raises
+        ------
+        DataError
+            If theta has the wrong length.
+        """
         factors = self.factors(theta)
         solution = self._solve(factors)
         n, p = self.X.shape

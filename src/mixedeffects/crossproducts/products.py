@@ -111,9 +111,14 @@ def basis(design: Design, layout: Layout, *, n_threads: int = 1) -> Basis:
     n_threads : int
         Threads for the pass over the rows.
 
+    Returns
+    -------
+    Basis
+
     Notes
     -----
-    One QR factor of the distinct columns of X, Z and y serves all: the factor of a subset of columns is that of the
+    R'R = X'WX, T_t'T_t = C_t'W C_t / n for the columns C_t of a term, b0 = (X'WX)^-1 X'Wy. Where a column of a term is
+    determined by the ones before it, T_t is diagonal. One QR factor of the distinct columns of X, Z and y serves all: the factor of a subset of columns is that of the
     same columns of R.
     """
     p = design.X.shape[1]
@@ -129,7 +134,7 @@ def basis(design: Design, layout: Layout, *, n_threads: int = 1) -> Basis:
         members.append([place[_identity(column)] for column in term.columns])
     full = _core.triangular_factor([*columns, y], design.weights, n_threads)
     R = full[:p, :p]
-    b0 = np.linalg.solve(R, full[:p, -1]) if p else np.empty(0)
+    b0 = np.asarray(np.linalg.solve(R, full[:p, -1]), dtype=np.float64) if p else np.empty(0)
     scale = np.sqrt(len(design.y))
     T = tuple(_term_transform(full[:, member]) / scale for member in members)
     return Basis(R=R, b0=b0, T=T)
@@ -140,11 +145,12 @@ def _term_transform(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.sqrt((columns**2).sum(axis=0))
     norms[norms == 0.0] = 1.0
     if columns.shape[1] == 1:
-        return norms[:, None].copy()
-    T: NDArray[np.float64] = np.linalg.qr(columns, mode="r")
+        return np.asarray(norms[:, None], dtype=np.float64)
+    T = np.asarray(np.linalg.qr(columns, mode="r"), dtype=np.float64)
     if np.any(np.abs(np.diag(T)) < _ALIASED * norms):
         return np.diag(norms)
-    return T * np.where(np.diag(T) < 0, -1.0, 1.0)[:, None]
+    signs = np.where(np.diag(T) < 0, -1.0, 1.0)
+    return np.asarray(T * signs[:, None], dtype=np.float64)
 
 
 def cross_products(
@@ -167,6 +173,15 @@ def cross_products(
         A batch of consecutive rows.
     n_threads : int
         Threads; the result does not depend on them.
+
+    Returns
+    -------
+    CrossProducts
+
+    Notes
+    -----
+    The blocks of [Z X y]'W[Z X y] for the working columns and y - X b0: per level Z_j'WZ_j (k, k), Z_j'WX (k, p) and Z_j'Wy (k,);
+    per pair of levels that occur together Z_j'WZ_l; X'WX, X'Wy, y'Wy; n and the sum of log weights.
     """
     layout = layout_of(design) if layout is None else layout
     basis = _basis(design, layout, n_threads=n_threads) if basis is None else basis

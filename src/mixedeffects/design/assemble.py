@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.design.materializer import Functions
+    from mixedeffects.frame import Column, ModelFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +97,8 @@ class Design:
     def source_columns(self) -> dict[str, Any]:
         """The columns that the formula names as plain values, over the rows used: arrays, and pandas categoricals."""
         return {
-            name: column.categorical() if isinstance(column, Factor) else column for name, column in self.columns.items()
+            name: column.categorical() if isinstance(column, Factor) else column
+            for name, column in self.columns.items()
         }
 
     @property
@@ -198,6 +200,51 @@ def design(
     frame = model_frame(formula, data, weights=weights, offset=offset, missing=missing, functions=functions)
     if "Intercept" in frame.columns:
         raise DataError("a column named 'Intercept' would be taken for the constant; rename it")
+    frame, matrices = _matrices(formula, frame, coding, functions, missing)
+    check_grouping(matrices.terms, frame.n_rows, allow_observation_level=allow_observation_level)
+    frame.report_dropped()
+    _report_aliased(matrices.encoding.names, matrices.kept)
+    return Design(
+        formula=formula,
+        y=frame.y,
+        weights=frame.weights,
+        offset=frame.offset,
+        X=matrices.X,
+        names=matrices.encoding.names,
+        kept=matrices.kept,
+        encoding=matrices.encoding,
+        terms=matrices.terms,
+        contrasts=coding,
+        kept_rows=frame.kept,
+        n_missing=frame.n_missing,
+        n_zero_weight=frame.n_zero_weight,
+        data_kind=frame.kind,
+        data_name=frame.name,
+        columns=_own_columns(formula, frame, matrices),
+    )
+
+
+class _Matrices(NamedTuple):
+    """X without aliased columns, which columns those are, its encoding, and the random-effects terms."""
+
+    X: NDArray[np.float64]
+    kept: NDArray[np.bool_]
+    encoding: Encoding
+    terms: tuple[RandomBlock, ...]
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        return tuple(name for name, keep in zip(self.encoding.names, self.kept, strict=True) if keep)
+
+
+def _matrices(
+    formula: Formula,
+    frame: ModelFrame,
+    coding: Mapping[str, Contrasts],
+    functions: Functions | None,
+    missing: str,
+) -> tuple[ModelFrame, _Matrices]:
+    """Compute the matrices over the complete rows, and those rows."""
     # Contrasts of a column that the formula uses, but not in its fixed part, have no effect.
     elsewhere = set(formula.variables()).difference(term_columns(formula.fixed))
     fixed_coding = {name: coding[name] for name in coding if name not in elsewhere}
@@ -212,40 +259,18 @@ def design(
             incomplete = incomplete_columns(X, encoding.names, frame)
         if incomplete is None:
             X, kept = _estimable_columns(X)
-            kept_names = tuple(name for name, keep in zip(encoding.names, kept, strict=True) if keep)
-            terms = random_blocks(formula, frame, X, kept_names, functions)
-            incomplete = incomplete_terms(terms, X, frame)
+            found = _Matrices(X, kept, encoding, ())
+            found = found._replace(terms=random_blocks(formula, frame, X, found.kept_names, functions))
+            incomplete = incomplete_terms(found.terms, X, frame)
         if incomplete is None:
-            break
+            return frame, found
         frame = frame.drop(*incomplete, missing=missing)
-    check_grouping(terms, frame.n_rows, allow_observation_level=allow_observation_level)
-    frame.report_dropped()
-    _report_aliased(encoding.names, kept)
-    return Design(
-        formula=formula,
-        y=frame.y,
-        weights=frame.weights,
-        offset=frame.offset,
-        X=X,
-        names=encoding.names,
-        kept=kept,
-        encoding=encoding,
-        terms=terms,
-        contrasts=coding,
-        kept_rows=frame.kept,
-        n_missing=frame.n_missing,
-        n_zero_weight=frame.n_zero_weight,
-        data_kind=frame.kind,
-        data_name=frame.name,
-        columns=_own_columns(formula, frame, X, kept_names),
-    )
 
 
-def _own_columns(
-    formula: Formula, frame: ModelFrame, X: NDArray[np.float64], kept_names: tuple[str, ...]
-) -> dict[str, Column]:
-    """The columns of the frame, from arrays that the design owns where it has them, else copied."""
-    shared = {formula.response.strip("`"): frame.y} | {name: X[:, j] for j, name in enumerate(kept_names)}
+def _own_columns(formula: Formula, frame: ModelFrame, matrices: _Matrices) -> dict[str, Column]:
+    """Take the columns of the frame from arrays that the design owns where it has them, else copy them."""
+    shared = {formula.response.strip("`"): frame.y}
+    shared |= {name: matrices.X[:, j] for j, name in enumerate(matrices.kept_names)}
     out: dict[str, Column] = {}
     for name, column in frame.columns.items():
         if not isinstance(column, Factor):

@@ -29,20 +29,35 @@ def fit_lmm(design: Design, *, reml: bool, control: Control) -> LmmFit:
         Restricted maximum likelihood, or ordinary.
     control : Control
         Options.
+
+    Returns
+    -------
+    LmmFit
+
+    Raises
+    ------
+    DataError
+        If crossed factors have too many levels, or `start` or `fixed_theta` does not fit the model.
+    ConvergenceError
+        If the criterion cannot be computed at the starting value.
     """
     products = cross_products(design, n_threads=control.n_threads)
     return _fit(design, gaussian_criterion(products, reml=reml), control)
 
 
 def refit(fit: LmmFit, y: NDArray[np.float64]) -> LmmFit:
-    """Fit the same design to another response, starting at the old theta.
+    """Fit the same design to another response, from the moment estimates that belong to it.
 
     Parameters
     ----------
     fit : LmmFit
         Any fit.
     y : ndarray (n,)
-        The new response, on the rows that the fit used.
+        The new response, on the rows that the fit used; an offset is subtracted from it.
+
+    Returns
+    -------
+    LmmFit
     """
     products = fit.objective.products.with_response(fit.model, y)
     return _fit(fit.model, fit.objective.with_products(products), fit.control)

@@ -63,5 +63,7 @@ class Refitter:
         """Fit the model to the response y, (n,)."""
         y = np.asarray(y, dtype=np.float64)
         response = y if self._offset is None else y - self._offset
-        theta, value, beta, rss, converged, n = self._core(response, self._control.tolerance, self._control.max_evaluations)
+        theta, value, beta, rss, converged, n = self._core(
+            response, self._control.tolerance, self._control.max_evaluations
+        )
         return Refit(theta=theta, criterion=value, beta=beta, rss=rss, converged=converged, n_evaluations=n)

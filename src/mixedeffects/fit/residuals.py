@@ -30,6 +30,11 @@ def residuals(fit: LmmFit, kind: Kind = "response", *, marginal: bool = False) -
     marginal : bool
         Leave the random effects out of mu.
 
+    Returns
+    -------
+    ndarray (n,)
+        In units of y for weight 1; scaled and quantile without units.
+
     Raises
     ------
     DataError

@@ -35,6 +35,10 @@ def updated(fit: LmmFit, formula: str | None, changes: Mapping[str, Any]) -> Lmm
     changes : mapping
         `reml`, `control`, and whatever `design` takes: `weights`, `offset`, `contrasts`, `functions`.
 
+    Returns
+    -------
+    LmmFit
+
     Raises
     ------
     DataError
@@ -55,7 +59,9 @@ def _redesigned(old: Design, formula: str | None, changes: Mapping[str, Any]) ->
     parsed = old.formula if formula is None else parse(formula, functions=functions)
     missing = [name for name in parsed.variables() if name not in old.columns]
     if missing:
-        raise DataError(f"the fit keeps no column {missing[0]!r}; it has {', '.join(old.columns)}. Call lmer with the data")
+        raise DataError(
+            f"the fit keeps no column {missing[0]!r}; it has {', '.join(old.columns)}. Call lmer with the data"
+        )
     options: dict[str, Any] = {
         "weights": old.weights,
         "offset": _given_offset(old),
@@ -63,7 +69,14 @@ def _redesigned(old: Design, formula: str | None, changes: Mapping[str, Any]) ->
         "functions": functions,
     }
     fresh = design(parsed, old.source_columns(), **{**options, **changes})
-    return replace(fresh, kept_rows=old.rows[fresh.rows], data_kind=old.data_kind, data_name=old.data_name)
+    return replace(
+        fresh,
+        kept_rows=old.rows[fresh.rows],
+        n_missing=old.n_missing + fresh.n_missing,
+        n_zero_weight=old.n_zero_weight + fresh.n_zero_weight,
+        data_kind=old.data_kind,
+        data_name=old.data_name,
+    )
 
 
 def _given_offset(old: Design) -> NDArray[np.float64] | None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from mixedeffects.errors import DataError
 from mixedeffects.formula import functions as allowed
@@ -167,9 +166,22 @@ class _Evaluation:
     def _converted(self, node: ast.expr, *, whole: bool) -> Any:
         symbol = self.code.symbols[placeholder(node)] if isinstance(node, ast.Name) else None
         column = _column(symbol.value, self.columns) if symbol is not None and symbol.kind == "column" else None
-        categorical = isinstance(getattr(column, "dtype", None), pd.CategoricalDtype)
-        if categorical or (column is not None and np.asarray(column).dtype.kind in "OSU"):
-            codes = np.asarray(pd.Categorical(column).codes)
+        codes = None if column is None else _codes(column)
+        if codes is not None:
             return np.where(codes < 0, np.nan, codes + 1.0)
         values = np.asarray(self.value(node), dtype=np.float64)
         return np.trunc(values) if whole else values
+
+
+def _codes(column: Any) -> NDArray[Any] | None:
+    """Positions of the values of a categorical or text column among its levels, -1 where missing; None for numbers."""
+    codes = getattr(getattr(column, "cat", column), "codes", None)
+    if codes is not None:
+        return np.asarray(codes)
+    values = np.asarray(column)
+    if values.dtype.kind not in "OSU":
+        return None
+    present = np.array([isinstance(value, str) for value in values], dtype=bool)
+    out = np.full(len(values), -1)
+    out[present] = np.unique(values[present].astype(str), return_inverse=True)[1]
+    return out

@@ -8,4 +8,15 @@ from mixedeffects.frame.newdata import Column, read_columns
 from mixedeffects.frame.notices import warn
 from mixedeffects.frame.output import to_frame, with_columns
 
-__all__ = ["Column", "Factor", "ModelFrame", "cross", "encode", "model_frame", "read_columns", "to_frame", "warn", "with_columns"]
+__all__ = [
+    "Column",
+    "Factor",
+    "ModelFrame",
+    "cross",
+    "encode",
+    "model_frame",
+    "read_columns",
+    "to_frame",
+    "warn",
+    "with_columns",
+]

@@ -64,7 +64,7 @@ def _plain(values: Any) -> Any:
 
 def _numbers(values: Any) -> Any:
     """Lists of numbers and None as floats, so that None becomes NaN."""
-    if isinstance(values, list) and any(value is None for value in values):
-        if all(value is None or isinstance(value, int | float) for value in values):
-            return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    holes = isinstance(values, list) and any(value is None for value in values)
+    if holes and all(value is None or isinstance(value, int | float) for value in values):
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     return values

@@ -51,7 +51,7 @@ class Certificate:
     min_eigenvalue : callable returning float
         Of the exact Hessian in the free parameters; NaN if there are none.
     downhill : ndarray (d,) or None
-        A direction of negative curvature, if there is one.
+        A direction of negative curvature, of length 1, if there is one.
     null_derivatives : tuple of float or None
         For each term the smallest eigenvalue of N'GN over its null space N; None if its covariance is not singular.
     n_hessians : int
@@ -92,9 +92,7 @@ def certificate(
     """
     layout = criterion.layout
     factors = layout.factors(theta)
-    free = np.concatenate(
-        [[L[c, c] != 0.0 for c in range(len(L)) for _ in range(c, len(L))] for L in factors] or [np.empty(0)]
-    ).astype(bool)
+    free = np.array([L[c, c] != 0.0 for L in factors for c in range(len(L)) for _ in range(c, len(L))], dtype=bool)
     own = [G[layout.block_of[t]][layout.columns_of(t), layout.columns_of(t)] for t in range(len(factors))]
     null = tuple(_null_derivative(G_t, L) for G_t, L in zip(own, factors, strict=True))
     gradient = layout.theta([2.0 * G_t @ L for G_t, L in zip(own, factors, strict=True)])
@@ -122,7 +120,9 @@ def certificate(
 
     @cache
     def min_eigenvalue() -> float:
-        return float(np.linalg.eigvalsh(_differences(criterion, theta, gradient, free))[0]) if dear else float(values[0])
+        return (
+            float(np.linalg.eigvalsh(_differences(criterion, theta, gradient, free))[0]) if dear else float(values[0])
+        )
 
     return Certificate(
         newton_decrement=float(0.5 * (g**2 / np.maximum(np.abs(values), floor)).sum()),
@@ -144,7 +144,7 @@ def _differences(
         moved[e] += _STEP
         rows.append((criterion.core.evaluate(moved, None, True)["gradient"][at] - gradient[at]) / _STEP)
     hessian = np.array(rows)
-    return 0.5 * (hessian + hessian.T)
+    return np.asarray(0.5 * (hessian + hessian.T), dtype=np.float64)
 
 
 def null_space(L: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -170,13 +170,20 @@ def in_words(names: Sequence[str], L: NDArray[np.float64]) -> str:
         The columns of the term.
     L : ndarray (k, k)
         Canonical factor in the units of the data.
+
+    Returns
+    -------
+    str
+        Such as ``"the correlation of Intercept and Days is +1"``.
     """
     lengths = np.sqrt((L**2).sum(axis=1))
     zero = [name for name, length in zip(names, lengths, strict=True) if length == 0.0]
     left = [i for i, length in enumerate(lengths) if length > 0.0]
     parts = []
     if zero:
-        parts.append(f"the variance of {_listed(zero)} is 0" if len(zero) == 1 else f"the variances of {_listed(zero)} are 0")
+        parts.append(
+            f"the variance of {_listed(zero)} is 0" if len(zero) == 1 else f"the variances of {_listed(zero)} are 0"
+        )
     rank = int((np.diag(L) != 0.0).sum())
     if len(left) > rank:
         unit = L[left] / lengths[left, None]
@@ -185,11 +192,12 @@ def in_words(names: Sequence[str], L: NDArray[np.float64]) -> str:
             parts.append(f"the correlation of {_listed([names[i] for i in left])} is {sign}")
         else:
             columns = _listed([names[i] for i in left])
-            parts.append(f"{columns} vary in {rank} of {len(left)} directions only: {_combination(names, left, unit, rank)} has no variance")
+            flat = _combination(names, left, unit)
+            parts.append(f"{columns} vary in {rank} of {len(left)} directions only: {flat} has no variance")
     return "; ".join(parts)
 
 
-def _combination(names: Sequence[str], left: Sequence[int], unit: NDArray[np.float64], rank: int) -> str:
+def _combination(names: Sequence[str], left: Sequence[int], unit: NDArray[np.float64]) -> str:
     """A combination of the standardised columns that has no variance."""
     _, vectors = np.linalg.eigh(unit @ unit.T)
     v = vectors[:, 0]

@@ -42,7 +42,9 @@ class _Search:
         self.converged = False
 
     def run(self, start: NDArray[np.float64]) -> tuple[NDArray[np.float64], dict[str, Any]]:
-        found = self.criterion.core.minimize(start, self.control.tolerance, self.control.max_evaluations - self.n_evaluations)
+        found = self.criterion.core.minimize(
+            start, self.control.tolerance, self.control.max_evaluations - self.n_evaluations
+        )
         self.n_evaluations += found["n_evaluations"]
         self.n_hessians += found["n_hessians"]
         self.trace += [TracePoint(*point) for point in found["trace"]]
@@ -58,7 +60,9 @@ class _Search:
         self.n_evaluations += 1
         return self.criterion.core.evaluate(theta, None, True)
 
-    def snap(self, theta: NDArray[np.float64], evaluation: dict[str, Any]) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    def snap(
+        self, theta: NDArray[np.float64], evaluation: dict[str, Any]
+    ) -> tuple[NDArray[np.float64], dict[str, Any]]:
         """Put nearly singular covariances exactly on the boundary, where that costs nothing."""
         factors = self.criterion.layout.factors(theta)
         for candidate in self._candidates(factors):
@@ -73,7 +77,7 @@ class _Search:
         return theta, evaluation
 
     def _candidates(self, factors: Sequence[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
-        """Factors with small singular values put to zero: all of them, then each term alone; rows of zero variance too."""
+        """Factors with small singular values put to zero, in all terms and in each alone; and rows of no variance."""
         snapped = [_without_small(L, _NEAR_BOUNDARY) for L in factors]
         changed = [t for t, L in enumerate(snapped) if L is not None]
         if not changed:
@@ -136,8 +140,14 @@ def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[s
 
     Notes
     -----
-    Trust-region Newton in theta on the working columns: average information far out, the exact Hessian where progress
-    is slow. A point with negative curvature is left along it.
+    Trust-region Newton [1]_ in theta on the working columns, from moment estimates: average information far out, the exact
+    Hessian where progress is slow. A point with negative curvature is left along it. Covariances that are nearly singular are
+    put on the boundary where that does not raise the criterion.
+
+    References
+    ----------
+    .. [1] More & Sorensen (1983), Computing a trust region step, SIAM Journal on Scientific and Statistical Computing 4,
+       553-572, doi:10.1137/0904038.
     """
     search = _Search(criterion, control)
     theta, evaluation = search.run(_start(criterion, control))
@@ -155,7 +165,23 @@ def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[s
 
 
 def certify(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[str]]], control: Control) -> Minimum:
-    """Evaluate the criterion at ``control.fixed_theta`` and say what kind of point it is, without moving."""
+    """Evaluate the criterion at ``control.fixed_theta`` and say what kind of point it is, without moving.
+
+    Parameters
+    ----------
+    criterion, terms, control
+        As for `minimize`.
+
+    Returns
+    -------
+    Minimum
+        Not converged, unless the point is a minimum.
+
+    Raises
+    ------
+    DataError
+        If the theta has the wrong length or is not finite, or a factorisation fails there.
+    """
     assert control.fixed_theta is not None
     search = _Search(criterion, control)
     criterion.evaluate(control.fixed_theta)  # refuses a theta of the wrong length
@@ -177,7 +203,9 @@ def _start(criterion: GaussianCriterion, control: Control) -> NDArray[np.float64
 def _to_working(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> NDArray[np.float64]:
     """Canonical theta of the working columns."""
     factors = criterion.layout.factors(theta)
-    return criterion.layout.theta([lower_factor(T @ _pivots_only(L)) for T, L in zip(criterion.basis.T, factors, strict=True)])
+    return criterion.layout.theta(
+        [lower_factor(T @ _pivots_only(L)) for T, L in zip(criterion.basis.T, factors, strict=True)]
+    )
 
 
 def _pivots_only(L: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,7 +216,7 @@ def _pivots_only(L: NDArray[np.float64]) -> NDArray[np.float64]:
 def _to_data(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Canonical factors in the units of the data, from a theta of the working columns."""
     return [
-        lower_factor(np.linalg.solve(T, _pivots_only(L))) if L.any() else np.zeros_like(L)
+        lower_factor(np.asarray(np.linalg.solve(T, _pivots_only(L)))) if L.any() else np.zeros_like(L)
         for T, L in zip(criterion.basis.T, criterion.layout.factors(theta), strict=True)
     ]
 
@@ -238,7 +266,8 @@ def _message(proof: Certificate, boundary: Sequence[BoundaryDirection], converge
     if proof.downhill is not None:
         return f"not a minimum but a saddle: the smallest eigenvalue of the Hessian is {proof.min_eigenvalue():.3g}"
     if not converged and control.fixed_theta is not None:
-        return f"evaluated at the given theta; one Newton step would change the criterion by {proof.newton_decrement:.3g}"
+        gain = f"{proof.newton_decrement:.3g}"
+        return f"evaluated at the given theta; one Newton step would change the criterion by {gain}"
     if not converged:
         return (
             f"not converged: one Newton step promises {proof.newton_decrement:.3g}, more than {control.tolerance:.3g}, "
