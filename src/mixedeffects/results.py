@@ -222,9 +222,9 @@ class LmmResult(LmmFit):
 
         Notes
         -----
-        log|V| + [REML: log|X'V^-1 X|] + m (1 + log(2 pi rss / m)), V = W^-1 + Z Lambda Lambda' Z', and m = n - p (REML) or
-        n: minus twice the (restricted) log-likelihood, maximized over beta and sigma [1]_. The Hessian is computed when
-        it is asked for.
+        log|V| + [REML: log|X'V^-1 X|] + m (1 + log(2 pi rss / m)), V = W^-1 + Z Lambda Lambda' Z', and m = n - p (REML)
+        or n: minus twice the (restricted) log-likelihood, maximized over beta and sigma [1]_. The Hessian is computed
+        when it is asked for.
 
         References
         ----------

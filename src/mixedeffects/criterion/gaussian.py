@@ -179,8 +179,8 @@ class GaussianCriterion:
 
         Notes
         -----
-        m (2 B_ef / rss - q_e q_f / rss^2) - tr(Q V_e Q V_f) + 2 G_t[a, c] for entries (a, b), (c, b) of one Lambda_t, with
-        V_e the derivative of V, q_e = y'P V_e P y, B_ef = y'P V_e P V_f P y, and Q = P (REML) or V^-1 (ML).
+        m (2 B_ef / rss - q_e q_f / rss^2) - tr(Q V_e Q V_f) + 2 G_t[a, c], the last for entries (a, b), (c, b) of one
+        Lambda_t, with V_e the derivative of V, q_e = y'P V_e P y, B_ef = y'P V_e P V_f P y, and Q = P (REML) or V^-1.
         """
         at = self._checked(theta)
         hessian = self.core.hessian(at, self.transforms)

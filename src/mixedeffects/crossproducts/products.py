@@ -118,8 +118,8 @@ def basis(design: Design, layout: Layout, *, n_threads: int = 1) -> Basis:
     Notes
     -----
     R'R = X'WX, T_t'T_t = C_t'W C_t / n for the columns C_t of a term, b0 = (X'WX)^-1 X'Wy. Where a column of a term is
-    determined by the ones before it, T_t is diagonal. One QR factor of the distinct columns of X, Z and y serves all: the factor of a subset of columns is that of the
-    same columns of R.
+    determined by the ones before it, T_t is diagonal. One QR factor of the distinct columns of X, Z and y serves all:
+    the factor of a subset of columns is that of the same columns of R.
     """
     p = design.X.shape[1]
     y = _less_offset(design.y, design.offset)
@@ -180,8 +180,8 @@ def cross_products(
 
     Notes
     -----
-    The blocks of [Z X y]'W[Z X y] for the working columns and y - X b0: per level Z_j'WZ_j (k, k), Z_j'WX (k, p) and Z_j'Wy (k,);
-    per pair of levels that occur together Z_j'WZ_l; X'WX, X'Wy, y'Wy; n and the sum of log weights.
+    The blocks of [Z X y]'W[Z X y] for the working columns and y - X b0: per level Z_j'WZ_j (k, k), Z_j'WX (k, p) and
+    Z_j'Wy (k,); per pair of levels that occur together Z_j'WZ_l; X'WX, X'Wy, y'Wy; n and the sum of log weights.
     """
     layout = layout_of(design) if layout is None else layout
     basis = _basis(design, layout, n_threads=n_threads) if basis is None else basis

@@ -140,14 +140,14 @@ def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[s
 
     Notes
     -----
-    Trust-region Newton [1]_ in theta on the working columns, from moment estimates: average information far out, the exact
-    Hessian where progress is slow. A point with negative curvature is left along it. Covariances that are nearly singular are
-    put on the boundary where that does not raise the criterion.
+    Trust-region Newton [1]_ in theta on the working columns, from moment estimates: average information far out, the
+    exact Hessian where progress is slow. A point with negative curvature is left along it. Covariances that are nearly
+    singular are put on the boundary where that does not raise the criterion.
 
     References
     ----------
-    .. [1] More & Sorensen (1983), Computing a trust region step, SIAM Journal on Scientific and Statistical Computing 4,
-       553-572, doi:10.1137/0904038.
+    .. [1] More & Sorensen (1983), Computing a trust region step, SIAM Journal on Scientific and Statistical Computing
+       4, 553-572, doi:10.1137/0904038.
     """
     search = _Search(criterion, control)
     theta, evaluation = search.run(_start(criterion, control))
