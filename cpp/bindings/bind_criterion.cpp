@@ -64,7 +64,7 @@ struct Refitter {
         {
             nb::gil_scoped_release release;
             const me::Criterion fresh = criterion.with_response(me::response_products(with_y, basis));
-            r = me::minimize(fresh, fresh.moment_start(), {tolerance, max_evaluations});
+            r = me::minimize(fresh, fresh.moment_start(), {tolerance, max_evaluations, 1});
         }
         const std::size_t p = basis.b0.size(), d = r.theta.size();
         return nb::make_tuple(to_array(std::move(r.theta), {d}), r.evaluation.value, to_array(std::move(r.evaluation.beta), {p}),
@@ -156,12 +156,12 @@ void register_criterion(nb::module_ &m) {
              [](const me::Criterion &c) { return to_array(c.moment_start(), {std::size_t(c.n_theta())}); })
         .def(
             "minimize",
-            [](const me::Criterion &c, Dense start, double tolerance, int max_evaluations) {
+            [](const me::Criterion &c, Dense start, double tolerance, int max_evaluations, int n_threads) {
                 const auto from = to_theta(c, start);
                 me::NewtonResult r;
                 {
                     nb::gil_scoped_release release;
-                    r = me::minimize(c, from, {tolerance, max_evaluations});
+                    r = me::minimize(c, from, {tolerance, max_evaluations, n_threads});
                 }
                 nb::dict out;
                 out["theta"] = to_array(std::move(r.theta), {std::size_t(c.n_theta())});
@@ -176,7 +176,7 @@ void register_criterion(nb::module_ &m) {
                 out["trace"] = trace;
                 return out;
             },
-            nb::arg("start"), nb::arg("tolerance"), nb::arg("max_evaluations"))
+            nb::arg("start"), nb::arg("tolerance"), nb::arg("max_evaluations"), nb::arg("n_threads") = 1)
         .def("with_response", [](const me::Criterion &c, const me::CrossProducts &products) {
             return c.with_response(me::response_of(products));
         });

@@ -102,6 +102,7 @@ double slow_progress(const Criterion &criterion) { return criterion.plan().Q <= 
 NewtonResult minimize(const Criterion &criterion, std::vector<double> start, const NewtonOptions &options) {
     NewtonResult out;
     Workspace workspace;
+    workspace.n_threads = options.n_threads;
     out.theta = std::move(start);
     out.evaluation = criterion.evaluate(out.theta, {}, Want::derivatives, &workspace);
     out.n_evaluations = 1;

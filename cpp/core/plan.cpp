@@ -79,7 +79,6 @@ std::vector<int> best_chain(const CrossProducts &products) {
 struct Builder {
     const CrossProducts &products;
     Plan &plan;
-    std::vector<int> rank;                        // of each block: its stage, or the number of stages for dense ones
     std::vector<std::vector<std::int64_t>> keys;  // of each stage: global keys of the packed columns
 
     Cross cross(int f, int g) const {
@@ -178,6 +177,32 @@ struct Builder {
         for (int j = 0; j < stage.n_nodes; ++j) next.child[at[stage.parent[j]]++] = j;
     }
 
+    // A column of the dense block stays in the cache while every node that touches it adds to it.
+    void order_by_column() {
+        if (plan.stages.size() != 1 || plan.Q == 0) return;
+        Stage &stage = plan.stages[0];
+        stage.column_start.assign(plan.Q + 1, 0);
+        for (auto column : stage.map) ++stage.column_start[column + 1];
+        std::partial_sum(stage.column_start.begin(), stage.column_start.end(), stage.column_start.begin());
+        stage.place.resize(stage.map.size());
+        stage.node.resize(stage.map.size());
+        auto next = stage.column_start;
+        std::vector<std::int64_t> work(plan.Q + 1, 0);
+        for (int j = 0; j < stage.n_nodes; ++j)
+            for (std::int64_t c = stage.start[j]; c < stage.start[j + 1]; ++c) {
+                const std::int64_t at = next[stage.map[c]]++;
+                stage.place[at] = c;
+                stage.node[at] = j;
+                work[stage.map[c] + 1] += stage.start[j + 1] - c;
+            }
+        std::partial_sum(work.begin(), work.end(), work.begin());
+        const auto half = std::lower_bound(work.begin(), work.end(), work.back() / 2) - work.begin();
+        if (work.back() < 200000)
+            stage.halves = {0, plan.Q};
+        else
+            stage.halves = {0, half, plan.Q};
+    }
+
     void fill_dense() {
         const std::int64_t Q = plan.Q;
         plan.D.assign(static_cast<std::size_t>(Q) * Q, 0.0);
@@ -233,10 +258,10 @@ std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector
     for (std::size_t e = 0; e < plan->entries.size(); ++e)
         plan->entries_of[plan->entries[e].block].push_back(static_cast<int>(e));
     plan->moments = moment_matrix(products, plan->entries);
-    Builder builder{products, *plan, {}, {}};
-    builder.rank.assign(F, -1);
+    Builder builder{products, *plan, {}};
+    std::vector<bool> eliminated(F, false);
     for (int f : best_chain(products)) {
-        builder.rank[f] = static_cast<int>(plan->stages.size());
+        eliminated[f] = true;
         Stage stage;
         stage.block = f;
         stage.k = products.blocks[f].k;
@@ -245,7 +270,7 @@ std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector
     }
     plan->offset.assign(F, -1);
     for (int f = 0; f < F; ++f)
-        if (builder.rank[f] < 0) {
+        if (!eliminated[f]) {
             plan->dense.push_back(f);
             plan->offset[f] = plan->Q;
             plan->Q += static_cast<std::int64_t>(products.blocks[f].n_levels) * products.blocks[f].k;
@@ -255,6 +280,7 @@ std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector
         builder.pack(s);
         builder.link(s);
     }
+    builder.order_by_column();
     builder.fill_dense();
     return plan;
 }

@@ -26,6 +26,10 @@ struct Stage {  // one eliminated factor; a node for each level
     std::vector<std::int32_t> parent;               // level in the next stage; empty when the root is the parent
     std::vector<std::int64_t> child_start;          // children of each node in the stage before
     std::vector<std::int32_t> child;
+    // The packed columns by root column, for a single stage below a dense block: `place` counts packed columns.
+    std::vector<std::int64_t> column_start, place;
+    std::vector<std::int32_t> node;
+    std::vector<std::int64_t> halves;               // root columns split in two parts of equal work
     int width(int node) const { return static_cast<int>(start[node + 1] - start[node]); }
 };
 

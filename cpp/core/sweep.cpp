@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/parallel.hpp"
+
 namespace me {
 
 namespace {
@@ -29,18 +31,27 @@ struct FromFront {
     T y(std::int64_t place) const { return y_[place]; }
 };
 
-// Adds C W C' to Q1, C Upsilon to hX and C omega to h.
-template <int KK, class T, class A, class Source>
-void gather(const A *C, const std::int32_t *map, int k, int width, const Source &from, int p, T *Q1, T *tmp, T *hX, T *h) {
-    const int K = KK ? KK : k;
+// Adds C Upsilon to hX and C omega to h.
+template <class T, class A, class Source>
+void gather_vectors(const A *C, const std::int32_t *map, int K, int width, const Source &from, int p, T *hX, T *h) {
     for (int c = 0; c < width; ++c) {
-        const std::int64_t place = map[c], column = from.column(place);
+        const std::int64_t place = map[c];
         const T omega = from.y(place);
         for (int a = 0; a < K; ++a) {
             const A x = C[static_cast<std::size_t>(a) * width + c];
             h[a] += x * omega;
             for (int e = 0; e < p; ++e) hX[a * p + e] += x * from.X(place, e);
         }
+    }
+}
+
+// Adds C W C' to Q1, C Upsilon to hX and C omega to h.
+template <int KK, class T, class A, class Source>
+void gather(const A *C, const std::int32_t *map, int k, int width, const Source &from, int p, T *Q1, T *tmp, T *hX, T *h) {
+    const int K = KK ? KK : k;
+    gather_vectors(C, map, K, width, from, p, hX, h);
+    for (int c = 0; c < width; ++c) {
+        const std::int64_t place = map[c], column = from.column(place);
         // From the triangle c <= e: half the diagonal, then both orders of every product.
         for (int a = 0; a < K; ++a) {
             const A *row = C + static_cast<std::size_t>(a) * width;
@@ -80,6 +91,8 @@ Sweep<T>::Sweep(const Plan &plan, const Response &response, const Factors<T> &fa
         root.M.swap(workspace_->M);
     }
     root.A.assign(plan.Q, plan.D);
+    by_column_ = !plan.stages.empty() && !plan.stages[0].halves.empty();
+    if (by_column_) rows_.resize(plan.stages[0].C.size());
     root.AX.assign(plan.DX.begin(), plan.DX.end());
     for (int g : plan.dense) root.Ay.insert(root.Ay.end(), response.Zy[g].begin(), response.Zy[g].end());
     root.XX.assign(plan.XX.begin(), plan.XX.end());
@@ -99,8 +112,63 @@ bool Sweep<T>::up() {
     const int top = static_cast<int>(plan_.stages.size()) - 1;
     for (int j = 0; j < plan_.stages[top].n_nodes && ok_; ++j) visit(top, j);
     if (!ok_) return false;
+    if (by_column_) scatter();
     log_det_ = logs_.total();
     return root.solve(plan_, factors_);
+}
+
+template <class T>
+void Sweep<T>::scatter() {
+    const Stage &stage = plan_.stages[0];
+    const int K = stage.k;
+    const std::int64_t Q = plan_.Q;
+    for_each_task(static_cast<int>(stage.halves.size()) - 1, workspace_ ? workspace_->n_threads : 1, [&](int part) {
+        for (std::int64_t column = stage.halves[part]; column < stage.halves[part + 1]; ++column)
+            for (std::int64_t at = stage.column_start[column]; at < stage.column_start[column + 1]; ++at) {
+                const int j = stage.node[at], width = stage.width(j);
+                const std::int32_t *map = &stage.map[stage.start[j]];
+                const int c = static_cast<int>(stage.place[at] - stage.start[j]);
+                for (int k = 0; k < K; ++k) {
+                    const T *row = &rows_[static_cast<std::size_t>(K) * stage.start[j] + static_cast<std::size_t>(k) * width];
+                    const T f = -row[c];
+                    for (int e = c; e < width; ++e) root.A.add(column * Q + map[e], f * row[e]);
+                }
+            }
+    });
+}
+
+template <class T>
+void Sweep<T>::collect() {
+    const Stage &stage = plan_.stages[0];
+    const int K = stage.k, n_parts = static_cast<int>(stage.halves.size()) - 1;
+    const std::int64_t Q = plan_.Q;
+    const std::size_t size = static_cast<std::size_t>(stage.n_nodes) * K * K;
+    std::vector<std::vector<T>> parts(n_parts);
+    for_each_task(n_parts, workspace_ ? workspace_->n_threads : 1, [&](int part) {
+        parts[part].assign(size, T(0.0));
+        std::vector<T> t(K);
+        for (std::int64_t column = stage.halves[part]; column < stage.halves[part + 1]; ++column)
+            for (std::int64_t at = stage.column_start[column]; at < stage.column_start[column + 1]; ++at) {
+                const int j = stage.node[at], width = stage.width(j);
+                const std::int32_t *map = &stage.map[stage.start[j]];
+                const int c = static_cast<int>(stage.place[at] - stage.start[j]);
+                const double *C = &stage.C[static_cast<std::size_t>(K) * stage.start[j]];
+                T *out = &parts[part][static_cast<std::size_t>(j) * K * K];
+                // From the triangle c <= e: half the diagonal, then both orders of every product.
+                for (int a = 0; a < K; ++a) {
+                    const double *row = C + static_cast<std::size_t>(a) * width;
+                    T sum = root.K.get(column * Q + column) * (0.5 * row[c]);
+                    for (int e = c + 1; e < width; ++e) sum += root.K.get(column * Q + map[e]) * row[e];
+                    t[a] = sum;
+                }
+                for (int a = 0; a < K; ++a)
+                    for (int b = 0; b < K; ++b)
+                        out[a * K + b] += C[static_cast<std::size_t>(a) * width + c] * t[b] + C[static_cast<std::size_t>(b) * width + c] * t[a];
+            }
+    });
+    collected_ = std::move(parts[0]);
+    for (int part = 1; part < n_parts; ++part)
+        for (std::size_t x = 0; x < size; ++x) collected_[x] += parts[part][x];
 }
 
 template <class T>
@@ -233,6 +301,15 @@ void Sweep<T>::pass_up(int s, int j, int width) {
     };
     if (stage.parent.empty()) {
         const std::int64_t Q = plan_.Q;
+        if (by_column_) {  // the rest waits for scatter()
+            for (int k = 0; k < K; ++k)
+                std::copy(R + k * w, R + k * w + width, &rows_[static_cast<std::size_t>(K) * stage.start[j] + static_cast<std::size_t>(k) * width]);
+            for (int a = 0; a < width; ++a) {
+                for (int c = 0; c < p_; ++c) root.AX[c * Q + map[a]] += updateX(a, c);
+                root.Ay[map[a]] += updatey(a);
+            }
+            return;
+        }
         for (int a = 0; a < width; ++a) {
             const std::int64_t column = static_cast<std::int64_t>(map[a]) * Q;
             for (int c = a; c < width; ++c) root.A.add(column + map[c], update(a, c));
@@ -310,6 +387,7 @@ void Sweep<T>::down(bool want_variances) {
                 }
         }
     }
+    if (by_column_) collect();
     const int top = static_cast<int>(plan_.stages.size()) - 1;
     for (int j = 0; j < plan_.stages[top].n_nodes; ++j) descend(top, j, want_variances);
 }
@@ -358,7 +436,10 @@ void Sweep<T>::differentiate(int s, int j, bool want_variances, const A *C, cons
     }
     for (int x = 0; x < K * K; ++x) Q1[x] = T(0.0);
     if (width > 0) {
-        if (stage.parent.empty())
+        if (by_column_) {
+            gather_vectors(C, map, K, width, FromRoot<T>{root, plan_.Q}, p_, hX, h);
+            std::copy_n(&collected_[static_cast<std::size_t>(j) * K * K], K * K, Q1);
+        } else if (stage.parent.empty())
             gather<KK>(C, map, K, width, FromRoot<T>{root, plan_.Q}, p_, Q1, tmp, hX, h);
         else
             gather<KK>(C, map, K, width, FromFront<T>{levels_[s + 1].W.data(), levels_[s + 1].WX.data(), levels_[s + 1].Wy.data(), plan_.stages[s + 1].k + plan_.stages[s + 1].width(stage.parent[j]), p_}, p_, Q1, tmp, hX, h);

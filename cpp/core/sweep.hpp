@@ -39,6 +39,7 @@ class LogSum {
 // Large arrays that one evaluation leaves to the next; owned by the caller, one for each thread.
 struct Workspace {
     std::vector<double> A, M;
+    int n_threads = 1;
 };
 
 template <class T>
@@ -75,6 +76,8 @@ class Sweep {
     void eliminate(int stage, int node, const A *own, const A *C, const A *CX, const A *Cy);
     template <int KK, bool fronted>
     void pass_up(int stage, int node, int width);
+    void scatter();  // to the root, column by column
+    void collect();  // C W C' of every node, column by column
     void descend(int stage, int node, bool variances);
     template <int KK, class A>
     void differentiate(int stage, int node, bool variances, const A *C, const A *CX, const A *Cy);
@@ -91,7 +94,10 @@ class Sweep {
     std::vector<Level> levels_;
     T log_det_ = T(0.0);
     LogSum<T> logs_;
+    bool by_column_;
     std::vector<T> scratch_, R_;
+    std::vector<T> rows_;       // by column: L^-1 Lambda' C of every node, packed as C
+    std::vector<T> collected_;  // by column: C W C' of every node, (n_nodes, k, k)
 };
 
 }  // namespace me

@@ -42,9 +42,8 @@ class _Search:
         self.converged = False
 
     def run(self, start: NDArray[np.float64]) -> tuple[NDArray[np.float64], dict[str, Any]]:
-        found = self.criterion.core.minimize(
-            start, self.control.tolerance, self.control.max_evaluations - self.n_evaluations
-        )
+        left = self.control.max_evaluations - self.n_evaluations
+        found = self.criterion.core.minimize(start, self.control.tolerance, left, self.control.n_threads)
         self.n_evaluations += found["n_evaluations"]
         self.n_hessians += found["n_hessians"]
         self.trace += [TracePoint(*point) for point in found["trace"]]
