@@ -28,7 +28,8 @@ class Control:
     fixed_theta : sequence of float (d,), optional
         Evaluate the model at this theta and do not optimize: a known relative covariance structure.
     threads : int, optional
-        Threads for the pass over the rows; all processors by default. The answer does not depend on it.
+        Threads for the pass over the rows and for large dense blocks; all processors by default. The answer does not
+        depend on it. Threads of the BLAS are its own affair.
     solver : {"direct"}
         Direct factorisation.
 
