@@ -9,16 +9,19 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ZERO = 1e-10  # of a row's length: what is left of it counts as rounding
+_ZERO = 1e-10  # of a row's size: what is left of it counts as rounding
 
 
-def lower_factor(F: NDArray[np.float64]) -> NDArray[np.float64]:
+def lower_factor(F: NDArray[np.float64], size: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Return the Cholesky factor of F F' without forming it.
 
     Parameters
     ----------
     F : ndarray (k, r)
         Any factor of the covariance matrix; r <= k columns, of which none may be redundant beyond rounding.
+    size : ndarray (k,), optional
+        For each row the size of what was added up to get it, in whose rounding a variance of zero hides; by default
+        the length of the row.
 
     Returns
     -------
@@ -26,9 +29,14 @@ def lower_factor(F: NDArray[np.float64]) -> NDArray[np.float64]:
         Lower triangular with non-negative diagonal; a column whose pivot is zero is zero.
     """
     k = len(F)
+    if _is_canonical(F):
+        return F.copy()
     rest = F[:, np.abs(F).max(axis=0, initial=0.0) > 0.0].copy()
     L = np.zeros((k, k))
     lengths = np.sqrt((rest**2).sum(axis=1))
+    if size is not None:
+        rest[lengths <= _ZERO * size] = 0.0
+        lengths = np.maximum(lengths, size)
     for i in range(k):
         row = rest[i]
         length = float(np.sqrt((row**2).sum()))
@@ -42,3 +50,17 @@ def lower_factor(F: NDArray[np.float64]) -> NDArray[np.float64]:
         L[i:, i] = column[i:]
         rest = reflected[:, 1:]
     return L
+
+
+def transformed(A: NDArray[np.float64], L: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the canonical factor of A L L' A', (k, k), for a regular A and an L that may have zero columns."""
+    lengths = np.sqrt((L**2).sum(axis=1))
+    return lower_factor(A @ L[:, np.abs(L).max(axis=0) > 0.0], np.abs(A) @ lengths)
+
+
+def _is_canonical(F: NDArray[np.float64]) -> bool:
+    """Whether a factor is in canonical form already, so that rounding need not touch it."""
+    if F.shape[0] != F.shape[1] or np.triu(F, 1).any():
+        return False
+    pivots = np.diag(F)
+    return bool((pivots >= 0.0).all() and not F[:, pivots == 0.0].any())

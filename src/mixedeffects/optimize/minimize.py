@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import ConvergenceError
-from mixedeffects.optimize.canonical import lower_factor
+from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, Certificate, certificate, in_words
 from mixedeffects.optimize.record import Optimum, TracePoint
 
@@ -202,22 +202,13 @@ def _start(criterion: GaussianCriterion, control: Control) -> NDArray[np.float64
 def _to_working(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> NDArray[np.float64]:
     """Canonical theta of the working columns."""
     factors = criterion.layout.factors(theta)
-    return criterion.layout.theta(
-        [lower_factor(T @ _pivots_only(L)) for T, L in zip(criterion.basis.T, factors, strict=True)]
-    )
-
-
-def _pivots_only(L: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A factor without the columns that are zero."""
-    return L[:, np.abs(L).max(axis=0) > 0.0]
+    return criterion.layout.theta([transformed(T, L) for T, L in zip(criterion.basis.T, factors, strict=True)])
 
 
 def _to_data(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Canonical factors in the units of the data, from a theta of the working columns."""
-    return [
-        lower_factor(np.asarray(np.linalg.solve(T, _pivots_only(L)))) if L.any() else np.zeros_like(L)
-        for T, L in zip(criterion.basis.T, criterion.layout.factors(theta), strict=True)
-    ]
+    factors = criterion.layout.factors(theta)
+    return [transformed(np.asarray(np.linalg.inv(T)), L) for T, L in zip(criterion.basis.T, factors, strict=True)]
 
 
 def _downhill(criterion: GaussianCriterion, theta: NDArray[np.float64], proof: Certificate) -> NDArray[np.float64]:
@@ -262,7 +253,7 @@ def _message(proof: Certificate, boundary: Sequence[BoundaryDirection], converge
     if false_boundary:
         what = "; ".join(f"{b.term}: {b.direction}" for b in false_boundary)
         return f"not a minimum: the criterion falls as variance is allowed where there is none ({what})"
-    if proof.downhill is not None:
+    if proof.downhill is not None and proof.newton_decrement <= control.tolerance:
         return f"not a minimum but a saddle: the smallest eigenvalue of the Hessian is {proof.min_eigenvalue():.3g}"
     if not converged and control.fixed_theta is not None:
         gain = f"{proof.newton_decrement:.3g}"
