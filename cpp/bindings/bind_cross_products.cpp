@@ -31,8 +31,8 @@ void register_cross_products(nb::module_ &m) {
         .def_ro("p", &me::CrossProducts::p)
         .def_ro("yy", &me::CrossProducts::yy)
         .def_ro("sum_log_weights", &me::CrossProducts::sum_log_weights)
-        .def_prop_ro("XX", [](const me::CrossProducts &c) { return to_array(c.XX, {std::size_t(c.p), std::size_t(c.p)}); })
-        .def_prop_ro("Xy", [](const me::CrossProducts &c) { return to_array(c.Xy, {c.Xy.size()}); })
+        .def_prop_ro("XX", [](const me::CrossProducts &c) { return to_array(c.XX, {std::size_t(c.p), std::size_t(c.p)}); }, nb::rv_policy::move)
+        .def_prop_ro("Xy", [](const me::CrossProducts &c) { return to_array(c.Xy, {c.Xy.size()}); }, nb::rv_policy::move)
         .def("block",
              [](const me::CrossProducts &c, std::size_t f) {
                  const auto &b = c.blocks.at(f);

@@ -297,6 +297,20 @@ void Root<double>::differentiate(const Plan &plan, const Factors<double> &factor
     const std::size_t size = static_cast<std::size_t>(q) * p;
     Upsilon.assign(size, 0.0);
     blas::symm_left(q, p, -1.0, K.v.data(), q, AX.data(), q, 0.0, Upsilon.data(), q);
+    if (shortcut) {  // modes = S s and Upsilon = -S U
+        U = Upsilon;
+        for (double &x : U) x = -x;
+        s = modes;
+        std::vector<std::vector<double>> inverse(plan.blocks.size());
+        for (int g : plan.dense) {
+            std::vector<double> S = factors.S[g];
+            inverse[g].resize(S.size());
+            small::invert(plan.blocks[g].k, S.data(), inverse[g].data());
+        }
+        apply_rows(plan, inverse, false, p, U.data());
+        apply_rows(plan, inverse, false, 1, s.data());
+        return;
+    }
     U = AX;
     blas::symm_left(q, p, 1.0, A.v.data(), q, Upsilon.data(), q, 1.0, U.data(), q);
     s = Ay;
@@ -326,10 +340,31 @@ bool Root<Dual>::solve(const Plan &plan, const Factors<Dual> &factors) {
     std::vector<std::vector<double>> Sd(plan.blocks.size());
     for (int g : plan.dense)
         for (const auto &x : factors.S[g]) Sd[g].push_back(x.d);
-    std::vector<double> N(size), t(size), H0 = Av;  // N = I - K A, H0 = A N
-    for (int c = 0; c < q; ++c) N[static_cast<std::size_t>(c) * (q + 1)] = 1.0;
-    blas::gemm('N', 'N', q, q, q, -1.0, K.v.data(), q, Av.data(), q, 1.0, N.data(), q);
-    blas::gemm('N', 'N', q, q, q, 1.0, Av.data(), q, N.data(), q, 0.0, H0.data(), q);
+    // N = (I + S A)^-1 and H0 = A N: from K = N S where S is well conditioned, which keeps the digits for large S too.
+    std::vector<double> N(size, 0.0), t(size), H0(size, 0.0);
+    if (well_conditioned(plan, Lambda, A.v)) {
+        std::vector<std::vector<double>> inverse(plan.blocks.size());
+        for (int g : plan.dense) {
+            std::vector<double> S;
+            for (const auto &x : factors.S[g]) S.push_back(x.v);
+            inverse[g].resize(S.size());
+            small::invert(plan.blocks[g].k, S.data(), inverse[g].data());
+        }
+        N = K.v;
+        apply_columns(plan, inverse, false, N.data());
+        H0 = N;  // S^-1 - S^-1 K S^-1
+        apply_rows(plan, inverse, false, q, H0.data());
+        for (double &x : H0) x = -x;
+        for_each_level(plan, [&](int g, std::int64_t at) {
+            const int k = plan.blocks[g].k;
+            for (int a = 0; a < k; ++a)
+                for (int b = 0; b < k; ++b) H0[(at + b) * q + at + a] += inverse[g][a * k + b];
+        });
+    } else {
+        for (int c = 0; c < q; ++c) N[static_cast<std::size_t>(c) * (q + 1)] = 1.0;
+        blas::gemm('N', 'N', q, q, q, -1.0, K.v.data(), q, Av.data(), q, 1.0, N.data(), q);
+        blas::gemm('N', 'N', q, q, q, 1.0, Av.data(), q, N.data(), q, 0.0, H0.data(), q);
+    }
     K.d.assign(size, 0.0);
     t = N;
     apply_columns(plan, Sd, false, t.data());

@@ -1,6 +1,7 @@
 // The dense block with X and y, after every eliminated level has been absorbed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +16,8 @@ struct Symmetric {
     std::int64_t n = 0;
     std::vector<double> v, d;
     void assign(std::int64_t size, const std::vector<double> &values);
+    void resize(std::int64_t size);  // contents undefined
+    void copy(std::int64_t first, std::int64_t last, const std::vector<double> &values);
     void add(std::int64_t at, const T &x);
     T get(std::int64_t at) const;
 };
@@ -29,6 +32,26 @@ inline void Symmetric<Dual>::assign(std::int64_t size, const std::vector<double>
     n = size;
     v = values;
     d.assign(values.size(), 0.0);
+}
+template <>
+inline void Symmetric<double>::resize(std::int64_t size) {
+    n = size;
+    v.resize(static_cast<std::size_t>(size) * size);
+}
+template <>
+inline void Symmetric<Dual>::resize(std::int64_t size) {
+    n = size;
+    v.resize(static_cast<std::size_t>(size) * size);
+    d.resize(v.size());
+}
+template <>
+inline void Symmetric<double>::copy(std::int64_t first, std::int64_t last, const std::vector<double> &values) {
+    std::copy(values.begin() + first, values.begin() + last, v.begin() + first);
+}
+template <>
+inline void Symmetric<Dual>::copy(std::int64_t first, std::int64_t last, const std::vector<double> &values) {
+    std::copy(values.begin() + first, values.begin() + last, v.begin() + first);
+    std::fill(d.begin() + first, d.begin() + last, 0.0);
 }
 template <>
 inline void Symmetric<double>::add(std::int64_t at, const double &x) {

@@ -113,9 +113,12 @@ NewtonResult minimize(const Criterion &criterion, std::vector<double> start, con
     int accepted = 0;
     auto curvature = [&]() -> std::vector<double> {
         if (exact) {
-            ++out.n_hessians;
             auto h = criterion.hessian(out.theta, {});
-            if (!h.empty()) return h;
+            if (!h.empty()) {
+                ++out.n_hessians;
+                return h;
+            }
+            exact = false;  // the trace says so
         }
         return out.evaluation.curvature;
     };

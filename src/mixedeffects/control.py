@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from mixedeffects.errors import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -48,15 +50,15 @@ class Control:
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0:
-            raise ValueError(f"tolerance must be positive, not {self.tolerance!r}")
+            raise DataError(f"tolerance must be positive, not {self.tolerance!r}")
         if self.max_evaluations < 1:
-            raise ValueError(f"max_evaluations must be at least 1, not {self.max_evaluations!r}")
+            raise DataError(f"max_evaluations must be at least 1, not {self.max_evaluations!r}")
         if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads must be at least 1, not {self.threads!r}")
+            raise DataError(f"threads must be at least 1, not {self.threads!r}")
         if self.solver != "direct":
-            raise ValueError(f"solver must be 'direct', not {self.solver!r}")
+            raise DataError(f"solver must be 'direct', not {self.solver!r}")
         if self.start is not None and self.fixed_theta is not None:
-            raise ValueError("start and fixed_theta exclude each other: fixed_theta is not optimized")
+            raise DataError("start and fixed_theta exclude each other: fixed_theta is not optimized")
 
     def with_start(self, start: Sequence[float]) -> Control:
         """The same options with a starting value."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mixedeffects.crossproducts import Basis, CrossProducts, Layout
 
-_LARGEST_DENSE = 30_000  # columns; the dense block and its inverse then take 2 * 7.2 GB
+_LARGEST_DENSE = 20_000  # columns; three matrices of 3.2 GB are then in use at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -106,10 +106,11 @@ def certificate(
         )
     core = criterion.core
     dear = core.dense_size > _DEAR
-    hessian = curvature if dear else core.hessian(theta, None)
-    if hessian is None:
-        hessian = curvature
-    reduced = hessian[np.ix_(free, free)]
+    exact = None if dear else core.hessian(theta, None)
+    if exact is None and not dear:
+        reduced = _differences(criterion, theta, gradient, free)
+    else:
+        reduced = (curvature if exact is None else exact)[np.ix_(free, free)]
     values, vectors = np.linalg.eigh(reduced)
     g = vectors.T @ gradient[free]
     floor = 1e-8 * max(1.0, float(np.abs(values).max()))
@@ -129,7 +130,7 @@ def certificate(
         min_eigenvalue=min_eigenvalue,
         downhill=downhill,
         null_derivatives=null,
-        n_hessians=0 if dear else 1,
+        n_hessians=0 if exact is None else 1,
     )
 
 

@@ -59,6 +59,18 @@ class _Search:
         self.n_evaluations += 1
         return self.criterion.core.evaluate(theta, None, True)
 
+    def curvature_at(
+        self, canonical: NDArray[np.float64], theta: NDArray[np.float64], evaluation: dict[str, Any]
+    ) -> NDArray[np.float64]:
+        """The curvature in the coordinates of the canonical point, which is theta with other signs or rotated."""
+        layout = self.criterion.layout
+        pairs = zip(layout.factors(canonical), layout.factors(theta), strict=True)
+        flips = [np.where((new == old).all(axis=0), 1.0, -1.0) for new, old in pairs]
+        signs = layout.theta([np.broadcast_to(flip, (len(flip), len(flip))) for flip in flips])
+        if not np.array_equal(canonical, theta * signs):
+            evaluation, signs = self.evaluate(canonical), np.ones_like(signs)
+        return np.asarray(evaluation["curvature"] * np.outer(signs, signs), dtype=np.float64)
+
     def snap(
         self, theta: NDArray[np.float64], evaluation: dict[str, Any]
     ) -> tuple[NDArray[np.float64], dict[str, Any]]:
@@ -153,7 +165,7 @@ def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[s
     for attempt in range(_RESTARTS + 1):
         theta, evaluation = search.snap(theta, evaluation)
         canonical = criterion.layout.theta([lower_factor(L) for L in criterion.layout.factors(theta)])
-        proof = certificate(criterion, canonical, evaluation["G"], evaluation["curvature"])
+        proof = certificate(criterion, canonical, evaluation["G"], search.curvature_at(canonical, theta, evaluation))
         search.n_hessians += proof.n_hessians
         done = proof.is_minimum and proof.newton_decrement <= control.tolerance
         if done or attempt == _RESTARTS or search.n_evaluations >= control.max_evaluations:
