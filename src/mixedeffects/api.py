@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mixedeffects.control import Control
 from mixedeffects.design import design
-from mixedeffects.errors import DataError, FormulaError
+from mixedeffects.errors import FormulaError
 from mixedeffects.fit import fit_lmm
+from mixedeffects.fit.arguments import checked_control, checked_reml
 from mixedeffects.fit.report import report
 from mixedeffects.formula import Formula
 from mixedeffects.results import LmmResult, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from mixedeffects.control import Control
 
 
 def lmer(
@@ -97,8 +97,8 @@ def lmer(
     >>> round(fit.criterion, 4)
     1743.6283
     """
-    _check_arguments(formula, reml, control)
-    control = control or Control()
+    _check_formula(formula)
+    reml, control = checked_reml(reml), checked_control(control)
     if start is not None:
         control = control.with_start(start)
     arrays = design(
@@ -109,13 +109,8 @@ def lmer(
     return fit
 
 
-def _check_arguments(formula: Any, reml: Any, control: Any) -> None:
-    """Refuse arguments of the wrong type before anything is computed from them."""
+def _check_formula(formula: Any) -> None:
     if not isinstance(formula, str | Formula):
         raise FormulaError(
             f"a formula is a text such as 'y ~ x + (1 | g)' or what `parse` returns, not {type(formula).__name__}"
         )
-    if not isinstance(reml, bool | np.bool_):
-        raise DataError(f"reml={reml!r}: use True (restricted maximum likelihood) or False (maximum likelihood)")
-    if control is not None and not isinstance(control, Control):
-        raise DataError(f"control must be a Control, such as Control(tolerance=1e-9), not {type(control).__name__}")

@@ -59,7 +59,7 @@ class LmmResult(LmmFit):
 
     @property
     def fixef(self) -> pd.Series:
-        """Estimated fixed effects (X'V^-1 X)^-1 X'V^-1 y, one for each column of the fixed part.
+        """Estimated fixed effects (p,), (X'V^-1 X)^-1 X'V^-1 y, one for each column of the fixed part.
 
         In units of y per unit of the column; NaN for coefficients dropped for rank deficiency.
         """
@@ -67,7 +67,7 @@ class LmmResult(LmmFit):
 
     @property
     def std_errors(self) -> pd.Series:
-        """Standard errors of the fixed effects, in the units and the order of `fixef`; NaN for dropped ones.
+        """Standard errors of the fixed effects (p,), in the units and the order of `fixef`; NaN for dropped ones.
 
         Square roots of the diagonal of `vcov`: conditional on the variance estimates.
         """

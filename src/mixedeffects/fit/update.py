@@ -10,13 +10,13 @@ import numpy as np
 
 from mixedeffects.design import design
 from mixedeffects.errors import DataError
+from mixedeffects.fit.arguments import checked_control, checked_reml
 from mixedeffects.fit.fit_lmm import fit_lmm
 from mixedeffects.formula import evaluate, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mixedeffects.control import Control
     from mixedeffects.design import Design
     from mixedeffects.fit.record import LmmFit
 
@@ -47,8 +47,8 @@ def updated(fit: LmmFit, formula: str | None, changes: Mapping[str, Any]) -> Lmm
     unknown = [name for name in changes if name not in ("reml", "control", *_DATA)]
     if unknown:
         raise DataError(f"update cannot change {unknown[0]!r}; it takes a formula, reml, control, {', '.join(_DATA)}")
-    reml: bool = changes.get("reml", fit.reml)
-    control: Control = changes.get("control", fit.control)
+    reml = checked_reml(changes.get("reml", fit.reml))
+    control = checked_control(changes.get("control", fit.control))
     data = {name: value for name, value in changes.items() if name in _DATA}
     arrays = fit.model if formula is None and not data else _redesigned(fit.model, formula, data)
     return fit_lmm(arrays, reml=reml, control=control)
