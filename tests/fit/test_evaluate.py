@@ -121,7 +121,7 @@ def test_start_is_only_a_start(sleep):
     ],
 )
 def test_impossible_options(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(me.DataError, match=message):
         me.Control(**options)
 
 

@@ -16,7 +16,7 @@ import mixedeffects as me
 
 # Example 23.10 as printed in the chapter. Two cells of the random effects differ from what we print: the chapter's fit
 # stopped a little short of the optimum, with 612.10 and 24.741 where the optimum has 612.09 and 24.740 (to more
-# digits 612.0899 and 24.74045). Coefficients carry the names of this package.
+# digits 612.0899 and 24.74045). Coefficients carry the names of this package. Blanks at the ends of lines are left out.
 CHAPTER = """\
 Linear mixed model fit by REML ['lmerMod']
 Formula: Reaction ~ Days + (Days | Subject)
@@ -24,15 +24,15 @@ Formula: Reaction ~ Days + (Days | Subject)
 
 REML criterion at convergence: 1743.6
 
-Scaled residuals: 
-    Min      1Q  Median      3Q     Max 
--3.9536 -0.4634  0.0231  0.4634  5.1793 
+Scaled residuals:
+    Min      1Q  Median      3Q     Max
+-3.9536 -0.4634  0.0231  0.4634  5.1793
 
 Random effects:
  Groups   Name        Variance Std.Dev. Corr
- Subject  (Intercept) 612.10   24.741       
+ Subject  (Intercept) 612.10   24.741
           Days         35.07    5.922   0.07
- Residual             654.94   25.592       
+ Residual             654.94   25.592
 Number of obs: 180, groups:  Subject, 18
 
 Fixed effects:
