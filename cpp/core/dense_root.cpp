@@ -118,11 +118,12 @@ bool inverse_factor(const Plan &plan, const std::vector<std::vector<double>> &La
     if (scalar) {
         std::vector<double> scale(Q);
         for_each_level(plan, [&](int g, std::int64_t at) { scale[at] = Lambda[g][0]; });
-        M.resize(A.size());
+        resize_large(M, A.size());
         for (std::int64_t c = 0; c < Q; ++c)
             for (std::int64_t r = c; r < Q; ++r) M[c * Q + r] = A[c * Q + r] * (scale[c] * scale[r]);
     } else {
-        M = A;
+        resize_large(M, A.size());
+        std::copy(A.begin(), A.end(), M.begin());
         mirror(Q, M);
         apply_rows(plan, Lambda, true, Q, M.data());
         apply_columns(plan, Lambda, false, M.data());

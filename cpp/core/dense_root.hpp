@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/dual.hpp"
+#include "core/memory.hpp"
 #include "core/plan.hpp"
 
 namespace me {
@@ -36,7 +37,7 @@ inline void Symmetric<Dual>::assign(std::int64_t size, const std::vector<double>
 template <>
 inline void Symmetric<double>::resize(std::int64_t size) {
     n = size;
-    v.resize(static_cast<std::size_t>(size) * size);
+    resize_large(v, static_cast<std::size_t>(size) * size);
 }
 template <>
 inline void Symmetric<Dual>::resize(std::int64_t size) {

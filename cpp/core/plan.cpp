@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/memory.hpp"
 #include "core/moments.hpp"
 
 namespace me {
@@ -205,7 +206,7 @@ struct Builder {
 
     void fill_dense() {
         const std::int64_t Q = plan.Q;
-        plan.D.assign(static_cast<std::size_t>(Q) * Q, 0.0);
+        resize_large(plan.D, static_cast<std::size_t>(Q) * Q);
         plan.DX.assign(static_cast<std::size_t>(Q) * plan.p, 0.0);
         auto put = [&](std::int64_t i, std::int64_t j, double x) { plan.D[std::min(i, j) * Q + std::max(i, j)] = x; };
         for (std::size_t x = 0; x < plan.dense.size(); ++x) {
