@@ -294,6 +294,8 @@ class LmmResult(LmmFit):
             groups=tuple(self.ngroups.items()),
             coefficients=self._coefficients(),
             data_name=self.model.data_name,
+            weights=self.model.weights_name,
+            offset=self.model.offset_name,
             boundary=tuple(f"{b.term}: {b.direction}" for b in self.optimum.boundary),
             messages=() if self.optimum.converged or self.control.fixed_theta is not None else (self.optimum.message,),
         )

@@ -168,6 +168,17 @@ def test_a_frame_without_a_name_has_no_data_line(sleep, chapter):
     assert ours == named[:2] + named[3:]
 
 
+def test_weights_and_offset_have_their_lines(weighted):
+    assert str(weighted).splitlines()[1:4] == [
+        "Formula: rt ~ A + B + (B | subj)",
+        "Weights: w",
+        " Offset: off",
+    ]
+    assert str(weighted.update("rt ~ A + (1 | subj)")).splitlines()[2:4] == ["Weights: w", " Offset: off"]
+    assert "Weights" not in str(weighted.update(weights=None))
+    assert "Weights" not in str(weighted.update(weights=weighted.design.weights)), "an array has no name"
+
+
 def test_print_and_summary_are_the_same(sleep, capsys):
     print(sleep)
     assert capsys.readouterr().out == str(sleep.summary()) + "\n"

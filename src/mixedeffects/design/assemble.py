@@ -59,6 +59,8 @@ class Design:
         The library of the data.
     data_name : str or None
         The name of the data set.
+    weights_name, offset_name : str or None
+        The columns that the arguments `weights` and `offset` named; None for arrays.
     columns : dict of str to ndarray or Factor
         The columns that the formula names, over the rows used; none shares memory with the caller's data.
     """
@@ -78,6 +80,8 @@ class Design:
     n_zero_weight: int
     data_kind: str
     data_name: str | None
+    weights_name: str | None
+    offset_name: str | None
     columns: Mapping[str, Column]
 
     def __repr__(self) -> str:
@@ -220,6 +224,8 @@ def design(
         n_zero_weight=frame.n_zero_weight,
         data_kind=frame.kind,
         data_name=frame.name,
+        weights_name=weights if isinstance(weights, str) else None,
+        offset_name=offset if isinstance(offset, str) else None,
         columns=_own_columns(formula, frame, matrices),
     )
 

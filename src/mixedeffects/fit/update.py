@@ -76,6 +76,8 @@ def _redesigned(old: Design, formula: str | None, changes: Mapping[str, Any]) ->
         n_zero_weight=old.n_zero_weight + fresh.n_zero_weight,
         data_kind=old.data_kind,
         data_name=old.data_name,
+        weights_name=fresh.weights_name if "weights" in changes else old.weights_name,
+        offset_name=fresh.offset_name if "offset" in changes else old.offset_name,
     )
 
 
