@@ -92,6 +92,15 @@ inline void symm_left(int m, int n, double alpha, const double *a, int lda, cons
                    &one, &beta, c + static_cast<std::size_t>(j) * ldc, &one);
 }
 
+// C = alpha B A + beta C with A symmetric (n x n, its lower triangle given), B m x n.
+inline void symm_right(int m, int n, double alpha, const double *a, int lda, const double *b, int ldb, double beta,
+                       double *c, int ldc) {
+    if (m == 0 || n == 0) return;
+    char side = 'R', uplo = 'L';
+    table.symm(&side, &uplo, &m, &n, &alpha, const_cast<double *>(a), &lda, const_cast<double *>(b), &ldb, &beta, c,
+               &ldc);
+}
+
 // Lower triangle of C = alpha A A' + beta C (trans 'N', A is n x k) or alpha A'A + beta C (trans 'T', A is k x n).
 inline void syrk_lower(char trans, int n, int k, double alpha, const double *a, int lda, double beta, double *c,
                        int ldc) {

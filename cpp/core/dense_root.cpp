@@ -56,7 +56,7 @@ void apply_columns(const Plan &plan, const std::vector<std::vector<double>> &F, 
 
 // Inverse of the Cholesky factor of a lower triangle, in place, and then the inverse of the matrix itself from it.
 // By halves, in terms of products only: those run at about twice the speed of LAPACK's triangular solves.
-constexpr int smallest = 96;
+constexpr int smallest = 64;
 
 bool invert_factor(int n, double *a, int lda) {
     if (n <= smallest) return blas::potrf_lower(n, a, lda) == 0 && blas::trtri_lower(n, a, lda) == 0;

@@ -93,9 +93,9 @@ namespace {
 // Measured on the reference models: a wider first region and faster growth than 1 and 2 save a tenth of the evaluations.
 constexpr double first_radius = 2.0, largest_radius = 100.0, growth = 3.0;
 
-// When progress per step is worse than this factor near the optimum, the exact Hessian pays; it is dear beside an
-// evaluation when the dense block is large, and then it is kept for the points where nothing else moves.
-double slow_progress(const Criterion &criterion) { return criterion.plan().Q <= 300 ? 0.02 : 0.5; }
+// When progress per step is worse than this factor near the optimum, the exact Hessian pays; where it is dear it is kept
+// for the points where nothing else moves.
+double slow_progress(const Criterion &criterion) { return criterion.plan().hessian_is_dear ? 0.5 : 0.02; }
 
 }  // namespace
 

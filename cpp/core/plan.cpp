@@ -198,6 +198,8 @@ struct Builder {
             }
         std::partial_sum(work.begin(), work.end(), work.begin());
         const auto half = std::lower_bound(work.begin(), work.end(), work.back() / 2) - work.begin();
+        const double share = 2.0 * static_cast<double>(work.back()) / (static_cast<double>(plan.Q) * plan.Q * stage.n_nodes);
+        stage.crowded = plan.Q >= 32 && share > 0.1;
         if (work.back() < 200000)
             stage.halves = {0, plan.Q};
         else
@@ -283,6 +285,11 @@ std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector
     }
     builder.order_by_column();
     builder.fill_dense();
+    // Operations of an exact Hessian: for each entry some twenty products of the dense block, and three evaluations.
+    double work = 20.0 * static_cast<double>(plan->Q) * plan->Q * plan->Q;
+    for (const auto &stage : plan->stages)
+        for (int j = 0; j < stage.n_nodes; ++j) work += 8.0 * stage.k * (stage.width(j) + stage.k) * (stage.width(j) + stage.k);
+    plan->hessian_is_dear = work * static_cast<double>(plan->entries.size()) > 3e9;
     return plan;
 }
 

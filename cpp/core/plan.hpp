@@ -30,6 +30,7 @@ struct Stage {  // one eliminated factor; a node for each level
     std::vector<std::int64_t> column_start, place;
     std::vector<std::int32_t> node;
     std::vector<std::int64_t> halves;               // root columns split in two parts of equal work
+    bool crowded = false;                           // nodes touch so much of the dense block that matrix products pay
     int width(int node) const { return static_cast<int>(start[node + 1] - start[node]); }
 };
 
@@ -48,6 +49,7 @@ struct Plan {
     std::int64_t Q = 0;                 // size of the dense block
     std::vector<double> D;              // Q x Q, lower triangle, column-major
     std::vector<double> DX;             // Q x p, column-major
+    bool hessian_is_dear = false;       // an exact Hessian would cost more than a whole search
 };
 
 std::int64_t dense_size(const CrossProducts &products);

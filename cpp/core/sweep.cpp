@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/blas.hpp"
+#include "core/panel.hpp"
 #include "core/parallel.hpp"
 
 namespace me {
@@ -61,8 +63,25 @@ bool Sweep<T>::up() {
     return root.solve(plan_, factors_);
 }
 
+template <>
+bool Sweep<double>::scatter_crowded() {
+    const Stage &stage = plan_.stages[0];
+    if (!stage.crowded || stage.k > 64) return false;
+    const int Q = static_cast<int>(plan_.Q);
+    root.A.assign(plan_.Q, plan_.D);
+    for_each_panel(stage, plan_.Q, rows_.data(), [&](const std::vector<double> &panel, int filled, int most, int) {
+        blas::syrk_lower('T', Q, filled, -1.0, panel.data(), most, 1.0, root.A.v.data(), Q);
+    });
+    return true;
+}
+template <>
+bool Sweep<Dual>::scatter_crowded() {
+    return false;
+}
+
 template <class T>
 void Sweep<T>::scatter() {
+    if (scatter_crowded()) return;
     const Stage &stage = plan_.stages[0];
     const int K = stage.k;
     const std::int64_t Q = plan_.Q;

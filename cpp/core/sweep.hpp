@@ -77,6 +77,8 @@ class Sweep {
     template <int KK, bool fronted>
     void pass_up(int stage, int node, int width);
     void scatter();  // to the root, column by column
+    bool scatter_crowded();
+    bool collect_crowded();
     void collect();  // C W C' of every node, column by column
     void descend(int stage, int node, bool variances);
     template <int KK, class A>
@@ -99,5 +101,14 @@ class Sweep {
     std::vector<T> rows_;       // by column: L^-1 Lambda' C of every node, packed as C
     std::vector<T> collected_;  // by column: C W C' of every node, (n_nodes, k, k)
 };
+
+template <>
+bool Sweep<double>::scatter_crowded();
+template <>
+bool Sweep<Dual>::scatter_crowded();
+template <>
+bool Sweep<double>::collect_crowded();
+template <>
+bool Sweep<Dual>::collect_crowded();
 
 }  // namespace me

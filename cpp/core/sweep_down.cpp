@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/blas.hpp"
+#include "core/panel.hpp"
 #include "core/parallel.hpp"
 #include "core/sweep.hpp"
 
@@ -65,8 +67,35 @@ void gather(const A *C, const std::int32_t *map, int k, int width, const Source 
 
 }  // namespace
 
+template <>
+bool Sweep<double>::collect_crowded() {
+    const Stage &stage = plan_.stages[0];
+    if (!stage.crowded || stage.k > 64) return false;
+    const int K = stage.k, Q = static_cast<int>(plan_.Q);
+    collected_.assign(static_cast<std::size_t>(stage.n_nodes) * K * K, 0.0);
+    std::vector<double> CW;
+    for_each_panel(stage, plan_.Q, stage.C.data(), [&](const std::vector<double> &panel, int filled, int most, int first) {
+        CW.resize(panel.size());
+        blas::symm_right(filled, Q, 1.0, root.K.v.data(), Q, panel.data(), most, 0.0, CW.data(), most);
+        for (int j = first; j < first + filled / K; ++j)
+            for (int a = 0; a < K; ++a)
+                for (int b = 0; b < K; ++b) {
+                    const std::size_t x = static_cast<std::size_t>(j - first) * K;
+                    double sum = 0.0;
+                    for (int c = 0; c < Q; ++c) sum += CW[static_cast<std::size_t>(c) * most + x + a] * panel[static_cast<std::size_t>(c) * most + x + b];
+                    collected_[(static_cast<std::size_t>(j) * K + a) * K + b] = sum;
+                }
+    });
+    return true;
+}
+template <>
+bool Sweep<Dual>::collect_crowded() {
+    return false;
+}
+
 template <class T>
 void Sweep<T>::collect() {
+    if (collect_crowded()) return;
     const Stage &stage = plan_.stages[0];
     const int K = stage.k, n_parts = static_cast<int>(stage.halves.size()) - 1;
     const std::int64_t Q = plan_.Q;

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit import LmmFit, effects
-from mixedeffects.fit.fitted_design import FittedDesign, read_only
+from mixedeffects.fit.fitted_design import FittedDesign
 from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import Kind, pad, residuals
 from mixedeffects.fit.update import updated
@@ -164,8 +164,8 @@ class LmmResult(LmmFit):
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """Positions in the data of the rows used, (nobs,); read-only."""
-        return read_only(self.model.rows)
+        """Positions in the data of the rows used, (nobs,)."""
+        return self.model.rows
 
     @property
     def fitted(self) -> NDArray[np.float64]:
@@ -363,7 +363,7 @@ class LmmResult(LmmFit):
             ".weights": np.ones(self.nobs) if model.weights is None else model.weights,
         }
         if data is not None:
-            return with_columns(data, self.rows, added)
+            return with_columns(data, self.rows, added, n_rows=model.n_rows_given)
         return to_frame({**model.source_columns(), **added}, model.data_kind)
 
     def __str__(self) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Design:
-    """The data of a mixed model as arrays.
+    """The data of a mixed model as arrays; read-only.
 
     Attributes
     ----------
@@ -83,6 +83,14 @@ class Design:
     weights_name: str | None
     offset_name: str | None
     columns: Mapping[str, Column]
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only, so that a fit cannot be changed through them."""
+        arrays = [self.y, self.weights, self.offset, self.X, self.kept, self.kept_rows, *self.columns.values()]
+        arrays += [column for term in self.terms for column in term.columns]
+        for array in arrays:
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
 
     def __repr__(self) -> str:
         size = f"{self.nobs} rows, X {self.X.shape[1]} columns, {self.n_effects} random effects"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit import effects
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
     from mixedeffects.fit.record import LmmFit
 
 _LARGEST_V = 20_000
-
-T = TypeVar("T", bound="np.generic")
-
-
-def read_only(array: NDArray[T]) -> NDArray[T]:
-    """Return a view that cannot be written through, so that a fit cannot be changed by its parts."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +43,7 @@ class FittedDesign:
     @property
     def X(self) -> NDArray[np.float64]:
         """Fixed-effects matrix of the estimated coefficients, (n, p)."""
-        return read_only(self.arrays.X)
+        return self.arrays.X
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,17 +53,17 @@ class FittedDesign:
     @property
     def y(self) -> NDArray[np.float64]:
         """Response, (n,)."""
-        return read_only(self.arrays.y)
+        return self.arrays.y
 
     @property
     def weights(self) -> NDArray[np.float64] | None:
         """Prior weights, (n,), if any."""
-        return None if self.arrays.weights is None else read_only(self.arrays.weights)
+        return self.arrays.weights
 
     @property
     def offset(self) -> NDArray[np.float64] | None:
         """Sum of the offsets, (n,), if any."""
-        return None if self.arrays.offset is None else read_only(self.arrays.offset)
+        return self.arrays.offset
 
     @property
     def terms(self) -> tuple[RandomBlock, ...]:

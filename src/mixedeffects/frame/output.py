@@ -40,8 +40,31 @@ def to_frame(columns: Mapping[str, Any], kind: str, *, text: tuple[str, ...] = (
     )
 
 
-def with_columns(data: Any, rows: NDArray[np.int64], added: Mapping[str, NDArray[np.float64]]) -> Any:
-    """Some rows of the caller's frame, with columns added at the end; the frame itself is not changed."""
+def with_columns(
+    data: Any, rows: NDArray[np.int64], added: Mapping[str, NDArray[np.float64]], *, n_rows: int
+) -> Any:
+    """Return some rows of the caller's frame, with columns added at the end; the frame itself is not changed.
+
+    Parameters
+    ----------
+    data : data frame or dict of columns
+        pandas, polars, pyarrow, or a dict.
+    rows : ndarray of int64 (n,)
+        Positions of the rows.
+    added : mapping of str to ndarray (n,)
+        The new columns.
+    n_rows : int
+        How many rows the data must have.
+
+    Raises
+    ------
+    DataError
+        If they have another number of rows, or are no data frame.
+    """
+    source = open_source(data)
+    given = len(next(iter(data.values()), ())) if source.n_rows is None else source.n_rows
+    if given != n_rows:
+        raise DataError(f"data has {given} rows; the model was fitted to data with {n_rows} rows. Give those")
     if isinstance(data, pd.DataFrame):
         return data.iloc[rows].assign(**added)
     if isinstance(data, Mapping):

@@ -80,8 +80,9 @@ def _duplicated(name: str, count: int) -> DataError:
 
 
 def _hint(name: str, names: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    lowered = [other for other in names if other.lower() == name.lower() and other not in near]
+    texts = [other for other in names if isinstance(other, str)]  # pandas allows any object as a name
+    near = difflib.get_close_matches(name, texts, n=3, cutoff=0.6)
+    lowered = [other for other in texts if other.lower() == name.lower() and other not in near]
     near = [*lowered, *near]
     if near:
         return f"did you mean {' or '.join(repr(other) for other in near)}?"

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from mixedeffects.criterion import GaussianCriterion
 
-_DEAR = 300  # columns of the dense block from which an exact Hessian costs more than the whole search
 _STEP = 1e-5
 
 
@@ -105,7 +104,7 @@ def certificate(
             n_hessians=0,
         )
     core = criterion.core
-    dear = core.dense_size > _DEAR
+    dear = core.hessian_is_dear
     exact = None if dear else core.hessian(theta, None)
     if exact is None and not dear:
         reduced = _differences(criterion, theta, gradient, free)

@@ -41,9 +41,9 @@ class _Search:
         self.trace: list[TracePoint] = []
         self.converged = False
 
-    def run(self, start: NDArray[np.float64]) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    def run(self, start: NDArray[np.float64], tolerance: float) -> tuple[NDArray[np.float64], dict[str, Any]]:
         left = self.control.max_evaluations - self.n_evaluations
-        found = self.criterion.core.minimize(start, self.control.tolerance, left, self.control.n_threads)
+        found = self.criterion.core.minimize(start, tolerance, left, self.control.n_threads)
         self.n_evaluations += found["n_evaluations"]
         self.n_hessians += found["n_hessians"]
         self.trace += [TracePoint(*point) for point in found["trace"]]
@@ -161,7 +161,7 @@ def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[s
        4, 553-572, doi:10.1137/0904038.
     """
     search = _Search(criterion, control)
-    theta, evaluation = search.run(_start(criterion, control))
+    theta, evaluation = search.run(_start(criterion, control), control.tolerance)
     for attempt in range(_RESTARTS + 1):
         theta, evaluation = search.snap(theta, evaluation)
         canonical = criterion.layout.theta([lower_factor(L) for L in criterion.layout.factors(theta)])
@@ -171,7 +171,8 @@ def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[s
         if done or attempt == _RESTARTS or search.n_evaluations >= control.max_evaluations:
             break
         start = canonical if proof.is_minimum else _downhill(criterion, canonical, proof)
-        theta, evaluation = search.run(start)
+        # Tighter, as the search judges by its own curvature: it would stop at once where only the exact one objects.
+        theta, evaluation = search.run(start, 0.01 * control.tolerance)
     return _minimum(criterion, terms, canonical, evaluation, proof, search, control)
 
 

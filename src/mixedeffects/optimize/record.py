@@ -77,7 +77,7 @@ class Optimum:
         """Smallest eigenvalue of the exact Hessian in the free parameters, for columns of unit mean square.
 
         Free are the entries of Lambda in columns whose pivot is not zero; NaN if there are none. Positive at a minimum.
-        Where a dense block of more than 300 columns makes the exact Hessian dearer than the search, it is computed
+        Where a large dense block or many parameters make the exact Hessian dearer than the search, it is computed
         when first asked for, by differences of the exact gradient (one evaluation per parameter, not in
         `n_evaluations`); the verdict `converged` then rests on average information with the exact second part.
         """
