@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.criterion import Evaluation
+    from mixedeffects.formula import Formula
 
 
 # Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
@@ -233,12 +234,12 @@ class LmmResult(LmmFit):
         """
         return self.objective.evaluate(self.solution.theta if theta is None else theta)
 
-    def update(self, formula: str | None = None, **changes: Any) -> LmmResult:
+    def update(self, formula: str | Formula | None = None, **changes: Any) -> LmmResult:
         """Fit a changed model to the same rows.
 
         Parameters
         ----------
-        formula : str, optional
+        formula : str or Formula, optional
             A new formula; its variables must be in the data of this fit's formula.
         **changes
             `reml`, `control`, `weights`, `offset`, `contrasts` or `functions`, as `lmer` takes them.

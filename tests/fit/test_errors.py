@@ -72,6 +72,11 @@ def test_a_missing_column_with_no_near_match_lists_what_there_is(frame):
     refused(me.DataError, "no column 'shift'", data=frame, offset="shift")
 
 
+def test_names_that_are_not_text_are_no_near_match(frame):
+    refused(me.DataError, "no column 'Reaction'", "0, 'Days'", data=frame.rename(columns={"Reaction": 0}))
+    refused(me.DataError, "no column 'Reaction'", data=pd.concat({"a": frame}, axis=1))
+
+
 def test_duplicated_column_names(frame):
     twice = pd.concat([frame, frame[["Days"]]], axis=1)
     refused(me.DataError, "2 columns named 'Days'", "rename or drop", data=twice)

@@ -55,9 +55,10 @@ def test_own_arrays_are_copies(sleep):
 
 
 def test_arrays_of_the_data_and_the_solution_are_read_only(weighted, gaps):
-    arrays = [weighted.design.X, weighted.design.y, weighted.design.weights, weighted.design.offset]
-    arrays += [gaps.rows, weighted.rows, weighted.ranef.condvar["subj"], weighted.solution.beta, *weighted.solution.b]
-    arrays += [column for term in weighted.design.terms for column in term.columns if column.strides == (0,)]
+    design, solution = weighted.design, weighted.solution
+    arrays = [design.X, design.y, design.weights, design.offset, weighted.model.X, weighted.model.columns["B"]]
+    arrays += [column for term in design.terms for column in term.columns]
+    arrays += [gaps.rows, weighted.ranef.condvar["subj"], solution.beta, solution.vcov, *solution.b, *solution.u]
     for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0.0

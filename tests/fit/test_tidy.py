@@ -153,6 +153,22 @@ def modes(fit) -> np.ndarray:
     return np.concatenate([part.ravel() for part in fit.solution.b])
 
 
+@pytest.mark.parametrize("convert", [lambda f: f, pl.from_pandas, lambda f: pa.Table.from_pandas(f), lambda f: dict(f)])
+def test_augment_needs_the_rows_that_were_fitted(sleep, convert):
+    frame = reference.load_data("sleepstudy")
+    assert n_rows(sleep.augment(convert(frame))) == 180
+    with pytest.raises(me.DataError, match="data has 10 rows; the model was fitted to data with 180 rows"):
+        sleep.augment(convert(frame.head(10)))
+    with pytest.raises(me.DataError, match="data of type str cannot be read"):
+        sleep.augment("sleepstudy")
+
+
+def test_augment_of_a_narwhals_frame_is_what_is_inside(sleep):
+    import narwhals as nw
+
+    assert isinstance(sleep.augment(nw.from_native(reference.load_data("sleepstudy"))), pd.DataFrame)
+
+
 def test_augment_keeps_the_index_of_a_pandas_frame():
     frame = reference.load_data("sleepstudy").set_index(np.arange(1000, 1180))
     fit = me.lmer("Reaction ~ Days + (Days | Subject)", frame)

@@ -25,6 +25,7 @@ def test_another_formula(sleep):
     assert fewer.formula == "Reaction ~ 1 + (1 | Subject)"
     assert fewer.criterion == pytest.approx(again.criterion, rel=1e-12)
     assert fewer.fitted == pytest.approx(again.fitted, rel=1e-8)
+    assert sleep.update(me.parse(fewer.formula)).criterion == fewer.criterion
     more = sleep.update("log(Reaction) ~ poly(Days, 2) + (Days || Subject)")
     assert more.criterion == pytest.approx(
         quiet_fit("log(Reaction) ~ poly(Days, 2) + (Days || Subject)", "sleepstudy").criterion, rel=1e-12

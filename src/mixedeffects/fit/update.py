@@ -12,7 +12,7 @@ from mixedeffects.design import design
 from mixedeffects.errors import DataError
 from mixedeffects.fit.arguments import checked_control, checked_reml
 from mixedeffects.fit.fit_lmm import fit_lmm
-from mixedeffects.formula import evaluate, parse
+from mixedeffects.formula import Formula, evaluate, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 _DATA = ("weights", "offset", "contrasts", "functions")
 
 
-def updated(fit: LmmFit, formula: str | None, changes: Mapping[str, Any]) -> LmmFit:
+def updated(fit: LmmFit, formula: str | Formula | None, changes: Mapping[str, Any]) -> LmmFit:
     """Fit a changed model to the rows of `fit`.
 
     Parameters
     ----------
     fit : LmmFit
         The fit to start from.
-    formula : str or None
+    formula : str, Formula or None
         A new formula over the columns that the old one uses; None keeps it.
     changes : mapping
         `reml`, `control`, and whatever `design` takes: `weights`, `offset`, `contrasts`, `functions`.
@@ -54,9 +54,12 @@ def updated(fit: LmmFit, formula: str | None, changes: Mapping[str, Any]) -> Lmm
     return fit_lmm(arrays, reml=reml, control=control)
 
 
-def _redesigned(old: Design, formula: str | None, changes: Mapping[str, Any]) -> Design:
+def _redesigned(old: Design, formula: str | Formula | None, changes: Mapping[str, Any]) -> Design:
     functions = changes.get("functions", old.encoding.functions)
-    parsed = old.formula if formula is None else parse(formula, functions=functions)
+    if formula is None or isinstance(formula, Formula):
+        parsed = formula or old.formula
+    else:
+        parsed = parse(formula, functions=functions)
     missing = [name for name in parsed.variables() if name not in old.columns]
     if missing:
         raise DataError(

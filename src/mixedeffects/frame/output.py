@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixedeffects.errors import DataError
+from mixedeffects.frame.source import open_source
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -40,9 +43,7 @@ def to_frame(columns: Mapping[str, Any], kind: str, *, text: tuple[str, ...] = (
     )
 
 
-def with_columns(
-    data: Any, rows: NDArray[np.int64], added: Mapping[str, NDArray[np.float64]], *, n_rows: int
-) -> Any:
+def with_columns(data: Any, rows: NDArray[np.int64], added: Mapping[str, NDArray[np.float64]], *, n_rows: int) -> Any:
     """Return some rows of the caller's frame, with columns added at the end; the frame itself is not changed.
 
     Parameters
@@ -61,7 +62,10 @@ def with_columns(
     DataError
         If they have another number of rows, or are no data frame.
     """
+    import narwhals.stable.v2 as nw
+
     source = open_source(data)
+    data = nw.to_native(data, pass_through=True)
     given = len(next(iter(data.values()), ())) if source.n_rows is None else source.n_rows
     if given != n_rows:
         raise DataError(f"data has {given} rows; the model was fitted to data with {n_rows} rows. Give those")
