@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from mixedeffects.errors import DataError
 
@@ -37,7 +39,7 @@ class Control:
 
     Raises
     ------
-    ValueError
+    DataError
         For a value that is not allowed, or both of `start` and `fixed_theta`.
     """
 
@@ -57,14 +59,35 @@ class Control:
             raise DataError(f"threads must be at least 1, not {self.threads!r}")
         if self.solver != "direct":
             raise DataError(f"solver must be 'direct', not {self.solver!r}")
+        for name in ("start", "fixed_theta"):
+            # Tuples: an option is a value, which can be compared, and which nobody else can change.
+            object.__setattr__(self, name, _vector(name, getattr(self, name)))
         if self.start is not None and self.fixed_theta is not None:
             raise DataError("start and fixed_theta exclude each other: fixed_theta is not optimized")
 
     def with_start(self, start: Sequence[float]) -> Control:
-        """The same options with a starting value."""
+        """Return the same options with a starting value.
+
+        Parameters
+        ----------
+        start : sequence of float (d,)
+            Starting value of theta.
+        """
         return replace(self, start=start)
 
     @property
     def n_threads(self) -> int:
         """Threads in use."""
         return self.threads or _PROCESSORS
+
+
+def _vector(name: str, values: Any) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(())
+    if array.ndim != 1:
+        raise DataError(f"{name} must be a sequence of numbers, one for each entry of theta, not {values!r}")
+    return tuple(array.tolist())

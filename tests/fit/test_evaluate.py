@@ -117,12 +117,25 @@ def test_start_is_only_a_start(sleep):
         ({"max_evaluations": 0}, "max_evaluations must be at least 1, not 0"),
         ({"threads": 0}, "threads must be at least 1, not 0"),
         ({"solver": "magic"}, "solver must be 'direct', not 'magic'"),
+        ({"start": "abc"}, "start must be a sequence of numbers, one for each entry of theta, not 'abc'"),
+        ({"fixed_theta": np.eye(2)}, "fixed_theta must be a sequence of numbers"),
+        ({"start": 1.0}, "start must be a sequence of numbers"),
         ({"start": [1.0], "fixed_theta": [1.0]}, "exclude each other"),
     ],
 )
 def test_impossible_options(options, message):
     with pytest.raises(me.DataError, match=message):
         me.Control(**options)
+
+
+def test_options_are_values():
+    given = np.array([1.0, 2.0])
+    control = me.Control(start=given)
+    assert control == me.Control(start=[1.0, 2.0])
+    assert hash(control) == hash(me.Control(start=(1.0, 2.0)))
+    given[0] = 9.0
+    assert control.start == (1.0, 2.0)
+    assert control.with_start([3.0]) == me.Control(start=[3.0])
 
 
 def test_the_answer_does_not_depend_on_the_number_of_threads():

@@ -85,6 +85,14 @@ def test_control_can_change(sleep):
     np.testing.assert_allclose(fixed.theta, [1.0, 0.0, 0.2], rtol=1e-14, atol=1e-15)
 
 
+def test_a_start_belongs_to_its_formula(sleep):
+    fit = sleep.update(control=me.Control(start=np.array([1.0, 0.0, 0.2])))
+    assert fit.update(reml=False).control.start == (1.0, 0.0, 0.2)
+    fewer = fit.update("Reaction ~ 1 + (1 | Subject)")
+    assert fewer.control.start is None
+    assert fewer.theta.shape == (1,)
+
+
 def test_the_callers_data_may_change_meanwhile():
     frame = reference.load_data("sleepstudy")
     data = {name: frame[name].to_numpy(copy=True) for name in frame}

@@ -49,6 +49,8 @@ def updated(fit: LmmFit, formula: str | Formula | None, changes: Mapping[str, An
         raise DataError(f"update cannot change {unknown[0]!r}; it takes a formula, reml, control, {', '.join(_DATA)}")
     reml = checked_reml(changes.get("reml", fit.reml))
     control = checked_control(changes.get("control", fit.control))
+    if formula is not None and "control" not in changes and control.start is not None:
+        control = replace(control, start=None)  # theta of another formula may have another length and meaning
     data = {name: value for name, value in changes.items() if name in _DATA}
     arrays = fit.model if formula is None and not data else _redesigned(fit.model, formula, data)
     return fit_lmm(arrays, reml=reml, control=control)
