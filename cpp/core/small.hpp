@@ -37,8 +37,10 @@ void forward_solve(int K, const T *L, int n, T *B) {
 }
 
 // Inverse of a general matrix by Gauss-Jordan elimination with row pivoting; `a` is destroyed. False when singular.
+// On request the determinant too.
 template <class T>
-bool invert(int K, T *a, T *inverse) {
+bool invert(int K, T *a, T *inverse, T *determinant = nullptr) {
+    T product(1.0);
     for (int i = 0; i < K; ++i)
         for (int j = 0; j < K; ++j) inverse[i * K + j] = T(i == j ? 1.0 : 0.0);
     for (int j = 0; j < K; ++j) {
@@ -51,6 +53,7 @@ bool invert(int K, T *a, T *inverse) {
                 std::swap(a[best * K + c], a[j * K + c]);
                 std::swap(inverse[best * K + c], inverse[j * K + c]);
             }
+        product *= best != j ? -a[j * K + j] : a[j * K + j];
         const T pivot = T(1.0) / a[j * K + j];
         for (int c = 0; c < K; ++c) {
             a[j * K + c] = a[j * K + c] * pivot;
@@ -65,6 +68,7 @@ bool invert(int K, T *a, T *inverse) {
             }
         }
     }
+    if (determinant) *determinant = product;
     return true;
 }
 

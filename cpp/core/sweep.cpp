@@ -36,6 +36,7 @@ Sweep<T>::Sweep(const Plan &plan, const Response &response, const Factors<T> &fa
     if (by_column_) {  // scatter() starts each column from the plan's
         root.A.resize(plan.Q);
         rows_.resize(plan.stages[0].C.size());
+        if constexpr (!factored) left_rows_.resize(rows_.size());
     } else {
         root.A.assign(plan.Q, plan.D);
     }
@@ -93,8 +94,9 @@ void Sweep<T>::scatter() {
                 const std::int32_t *map = &stage.map[stage.start[j]];
                 const int c = static_cast<int>(stage.place[at] - stage.start[j]);
                 for (int k = 0; k < K; ++k) {
-                    const T *row = &rows_[static_cast<std::size_t>(K) * stage.start[j] + static_cast<std::size_t>(k) * width];
-                    const T f = -row[c];
+                    const std::size_t first = static_cast<std::size_t>(K) * stage.start[j] + static_cast<std::size_t>(k) * width;
+                    const T *row = &rows_[first];
+                    const T f = factored ? -row[c] : -left_rows_[first + c];
                     for (int e = c; e < width; ++e) root.A.add(column * Q + map[e], f * row[e]);
                 }
             }
@@ -130,24 +132,32 @@ void Sweep<T>::visit(int s, int j) {
     run(level.A.data() + at * k, level.C.data() + k * stage.start[j], level.CX.data() + at * p_, level.Cy.data() + at);
 }
 
+// K and N of one level and its share of the log-determinant. With a factor L of M, rows of L^-1 Lambda' are left in the
+// scratch; without (when S carries a derivative that Lambda need not have) everything follows from N = (I + S A)^-1.
 template <class T>
 template <int KK, class A>
-void Sweep<T>::eliminate(int s, int j, const A *own, const A *C, const A *CX, const A *Cy) {
-    const Stage &stage = plan_.stages[s];
-    const int K = KK ? KK : stage.k;
-    const int width = stage.width(j), w = width + p_ + 1;
-    const T *Lambda = factors_.Lambda[stage.block].data(), *S = factors_.S[stage.block].data();
-    Level &level = levels_[s];
-    T *Km = &level.K[static_cast<std::size_t>(j) * K * K], *N = &level.N[static_cast<std::size_t>(j) * K * K],
-      *H0 = &level.H0[static_cast<std::size_t>(j) * K * K];
-    scratch_.resize(static_cast<std::size_t>(3) * K * K);
+bool Sweep<T>::factor_level(int k, const A *own, const T *Lambda, const T *S, T *Km, T *N) {
+    const int K = KK ? KK : k;
     T *M = scratch_.data(), *P = M + K * K, *t = P + K * K;
-    for (int a = 0; a < K; ++a)
-        for (int b = 0; b < K; ++b) {
-            T sum(0.0);
-            for (int c = 0; c < K; ++c) sum += own[a * K + c] * Lambda[c * K + b];
-            t[a * K + b] = sum;
-        }
+    auto product = [K](const auto *x, const auto *y, T *out) {
+        for (int a = 0; a < K; ++a)
+            for (int b = 0; b < K; ++b) {
+                T sum(0.0);
+                for (int c = 0; c < K; ++c) sum += x[a * K + c] * y[c * K + b];
+                out[a * K + b] = sum;
+            }
+    };
+    product(S, own, t);
+    for (int a = 0; a < K; ++a) t[a * K + a] += T(1.0);
+    T determinant(1.0);
+    if (!small::invert(K, t, N, &determinant)) return false;
+    if constexpr (!factored) {
+        if (!(value(determinant) > 0.0)) return false;
+        logs_.add(determinant);
+        product(N, S, Km);
+        return true;
+    }
+    product(own, Lambda, t);
     for (int a = 0; a < K; ++a)
         for (int b = 0; b < K; ++b) {
             T sum(a == b ? 1.0 : 0.0);
@@ -155,50 +165,69 @@ void Sweep<T>::eliminate(int s, int j, const A *own, const A *C, const A *CX, co
             M[a * K + b] = sum;
             P[a * K + b] = Lambda[b * K + a];
         }
-    if (!small::cholesky(K, M)) {
-        ok_ = false;
-        return;
-    }
+    if (!small::cholesky(K, M)) return false;
     for (int a = 0; a < K; ++a) logs_.add(M[a * K + a] * M[a * K + a]);
     small::forward_solve(K, M, K, P);  // L^-1 Lambda'
     for (int a = 0; a < K; ++a)
         for (int b = 0; b < K; ++b) {
-            T sum(0.0), product(a == b ? 1.0 : 0.0);
-            for (int c = 0; c < K; ++c) {
-                sum += P[c * K + a] * P[c * K + b];
-                product += S[a * K + c] * own[c * K + b];
-            }
+            T sum(0.0);
+            for (int c = 0; c < K; ++c) sum += P[c * K + a] * P[c * K + b];
             Km[a * K + b] = sum;
-            t[a * K + b] = product;
         }
-    if (!small::invert(K, t, N)) {
-        ok_ = false;
-        return;
+    return true;
+}
+
+// F [C CX Cy] for a small square F, (K, w) row-major.
+template <class T, class Columns>
+void weighted_rows(int K, int w, const T *F, Columns &&columns, T *out) {
+    for (int a = 0; a < K; ++a) {
+        T *row = out + static_cast<std::size_t>(a) * w;
+        std::fill(row, row + w, T(0.0));
+        for (int b = 0; b < K; ++b) {
+            const T f = F[a * K + b];
+            for (int c = 0; c < w; ++c) row[c] += f * columns(b, c);
+        }
     }
+}
+
+template <class T>
+template <int KK, class A>
+void Sweep<T>::eliminate(int s, int j, const A *own, const A *C, const A *CX, const A *Cy) {
+    const Stage &stage = plan_.stages[s];
+    const int K = KK ? KK : stage.k;
+    const int width = stage.width(j), w = width + p_ + 1;
+    Level &level = levels_[s];
+    T *Km = &level.K[static_cast<std::size_t>(j) * K * K], *N = &level.N[static_cast<std::size_t>(j) * K * K],
+      *H0 = &level.H0[static_cast<std::size_t>(j) * K * K];
+    scratch_.resize(static_cast<std::size_t>(3) * K * K);
+    R_.resize(static_cast<std::size_t>(K) * w);
+    ok_ = factor_level<KK>(K, own, factors_.Lambda[stage.block].data(), factors_.S[stage.block].data(), Km, N);
+    if (!ok_) return;
     for (int a = 0; a < K; ++a)
         for (int b = 0; b < K; ++b) {
             T sum(0.0);
             for (int c = 0; c < K; ++c) sum += own[a * K + c] * N[c * K + b];
             H0[a * K + b] = sum;
         }
-    R_.resize(static_cast<std::size_t>(K) * w);
-    for (int a = 0; a < K; ++a) {
-        T *r = &R_[static_cast<std::size_t>(a) * w];
-        for (int c = 0; c < w; ++c) r[c] = T(0.0);
-        for (int b = 0; b < K; ++b) {
-            const T f = P[a * K + b];
-            for (int c = 0; c < width; ++c) r[c] += f * C[static_cast<std::size_t>(b) * width + c];
-            for (int c = 0; c < p_; ++c) r[width + c] += f * CX[b * p_ + c];
-            r[width + p_] += f * Cy[b];
-        }
+    auto columns = [&](int b, int c) {
+        return c < width ? T(C[static_cast<std::size_t>(b) * width + c]) : c < width + p_ ? T(CX[b * p_ + c - width]) : T(Cy[b]);
+    };
+    if constexpr (factored) {
+        weighted_rows(K, w, scratch_.data() + K * K, columns, R_.data());
+    } else {
+        left_.resize(R_.size());
+        for (int a = 0; a < K; ++a)
+            for (int c = 0; c < w; ++c) R_[static_cast<std::size_t>(a) * w + c] = columns(a, c);
+        weighted_rows(K, w, Km, columns, left_.data());
     }
+    const T *left = factored ? R_.data() : left_.data();
     for (int a = 0; a < K; ++a) {
-        const T *x = &R_[static_cast<std::size_t>(a) * w + width];
+        const T *x = &R_[static_cast<std::size_t>(a) * w + width], *y = left + static_cast<std::size_t>(a) * w + width;
         for (int c = 0; c < p_; ++c) {
-            for (int e = 0; e < p_; ++e) root.XX[c * p_ + e] -= x[c] * x[e];
-            root.Xy[c] -= x[c] * x[p_];
+            for (int e = 0; e < p_; ++e) root.XX[c * p_ + e] -= y[c] * x[e];
+            root.Xy[c] -= y[c] * x[p_];
         }
-        root.yy -= x[p_] * x[p_];
+        root.yy -= x[p_] * y[p_];
     }
     if (width > 0) s > 0 ? pass_up<KK, true>(s, j, width) : pass_up<KK, false>(s, j, width);
 }
@@ -212,10 +241,10 @@ void Sweep<T>::pass_up(int s, int j, int width) {
     const std::size_t w = static_cast<std::size_t>(width) + p_ + 1;
     const std::int32_t *map = &stage.map[stage.start[j]];
     const Level &level = levels_[s];
-    const T *R = R_.data();
+    const T *R = R_.data(), *left = factored ? R : left_.data();
     auto product = [&](int a, int c) {
-        T sum = R[a] * R[c];
-        for (int k = 1; k < K; ++k) sum += R[k * w + a] * R[k * w + c];
+        T sum = left[a] * R[c];
+        for (int k = 1; k < K; ++k) sum += left[k * w + a] * R[k * w + c];
         return sum;
     };
     auto update = [&](int a, int c) {
@@ -233,8 +262,11 @@ void Sweep<T>::pass_up(int s, int j, int width) {
     if (stage.parent.empty()) {
         const std::int64_t Q = plan_.Q;
         if (by_column_) {  // the rest waits for scatter()
-            for (int k = 0; k < K; ++k)
-                std::copy(R + k * w, R + k * w + width, &rows_[static_cast<std::size_t>(K) * stage.start[j] + static_cast<std::size_t>(k) * width]);
+            const std::size_t first = static_cast<std::size_t>(K) * stage.start[j];
+            for (int k = 0; k < K; ++k) {
+                std::copy(R + k * w, R + k * w + width, &rows_[first + static_cast<std::size_t>(k) * width]);
+                if constexpr (!factored) std::copy(left + k * w, left + k * w + width, &left_rows_[first + static_cast<std::size_t>(k) * width]);
+            }
             for (int a = 0; a < width; ++a) {
                 for (int c = 0; c < p_; ++c) root.AX[c * Q + map[a]] += updateX(a, c);
                 root.Ay[map[a]] += updatey(a);

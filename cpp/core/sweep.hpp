@@ -6,6 +6,7 @@
 //   H = H0 - N' (C W C') N is this level's block of Z'V^-1Z,  s = N' h its part of Z'Py,  K h its conditional mode.
 #pragma once
 
+#include <type_traits>
 #include <vector>
 
 #include "core/dense_root.hpp"
@@ -71,7 +72,12 @@ class Sweep {
         std::vector<T> W, WX, Wy;                   // down: what this node hands to its children
     };
 
+    // A derivative is along S, which Lambda follows only where it is regular: then no factor of M is formed.
+    static constexpr bool factored = std::is_same_v<T, double>;
+
     void visit(int stage, int node);
+    template <int KK, class A>
+    bool factor_level(int k, const A *own, const T *Lambda, const T *S, T *Km, T *N);
     template <int KK, class A>
     void eliminate(int stage, int node, const A *own, const A *C, const A *CX, const A *Cy);
     template <int KK, bool fronted>
@@ -99,6 +105,7 @@ class Sweep {
     bool by_column_;
     std::vector<T> scratch_, R_;
     std::vector<T> rows_;       // by column: L^-1 Lambda' C of every node, packed as C
+    std::vector<T> left_, left_rows_;  // without a factor: K [C CX Cy] beside [C CX Cy] itself
     std::vector<T> collected_;  // by column: C W C' of every node, (n_nodes, k, k)
 };
 
