@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.criterion import GaussianCriterion
+    from mixedeffects.crossproducts import Layout
 
 _STEP = 1e-5
 
@@ -92,8 +93,8 @@ def certificate(
     layout = criterion.layout
     factors = layout.factors(theta)
     free = np.array([L[c, c] != 0.0 for L in factors for c in range(len(L)) for _ in range(c, len(L))], dtype=bool)
-    own = [G[layout.block_of[t]][layout.columns_of(t), layout.columns_of(t)] for t in range(len(factors))]
-    null = tuple(_null_derivative(G_t, L) for G_t, L in zip(own, factors, strict=True))
+    own = _by_term(layout, G)
+    null = null_derivatives(layout, factors, G)
     gradient = layout.theta([2.0 * G_t @ L for G_t, L in zip(own, factors, strict=True)])
     if not free.any():
         return Certificate(
@@ -145,6 +146,28 @@ def _differences(
         rows.append((criterion.core.evaluate(moved, None, True)["gradient"][at] - gradient[at]) / _STEP)
     hessian = np.array(rows)
     return np.asarray(0.5 * (hessian + hessian.T), dtype=np.float64)
+
+
+def _by_term(layout: Layout, G: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    places = [layout.columns_of(t) for t in range(len(layout.widths))]
+    return [G[block][columns, columns] for block, columns in zip(layout.block_of, places, strict=True)]
+
+
+def null_derivatives(
+    layout: Layout, factors: Sequence[NDArray[np.float64]], G: Sequence[NDArray[np.float64]]
+) -> tuple[float | None, ...]:
+    """For each term the smallest derivative over directions without variance; None if it has variance in all.
+
+    Parameters
+    ----------
+    layout : Layout
+        Terms and blocks.
+    factors : sequence of ndarray (k, k)
+        For each term its canonical factor.
+    G : sequence of ndarray
+        For each block the derivative with respect to its relative covariance.
+    """
+    return tuple(_null_derivative(G_t, L) for G_t, L in zip(_by_term(layout, G), factors, strict=True))
 
 
 def null_space(L: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixedeffects.errors import ConvergenceError
 from mixedeffects.optimize.canonical import lower_factor, transformed
-from mixedeffects.optimize.certificate import BoundaryDirection, Certificate, certificate, in_words
+from mixedeffects.optimize.certificate import BoundaryDirection, Certificate, certificate, in_words, null_derivatives
 from mixedeffects.optimize.record import Optimum, TracePoint
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class _Search:
     def snap(
         self, theta: NDArray[np.float64], evaluation: dict[str, Any]
     ) -> tuple[NDArray[np.float64], dict[str, Any]]:
-        """Put nearly singular covariances exactly on the boundary, where that costs nothing."""
+        """Put nearly singular covariances exactly on the boundary, where that costs nothing and a minimum is."""
         factors = self.criterion.layout.factors(theta)
         for candidate in self._candidates(factors):
             if self.n_evaluations >= self.control.max_evaluations:
@@ -83,7 +83,10 @@ class _Search:
             trial = self.evaluate(moved)
             # Rounding of the criterion; an interior minimum so close to the boundary is not told from it by the data.
             noise = self.control.tolerance + 1e-13 * abs(evaluation["value"])
-            if trial["ok"] and trial["value"] <= evaluation["value"] + noise:
+            if not trial["ok"] or trial["value"] > evaluation["value"] + noise:
+                continue
+            slopes = null_derivatives(self.criterion.layout, candidate, trial["G"])
+            if all(slope is None or slope >= 0.0 for slope in slopes):
                 return moved, trial
         return theta, evaluation
 
