@@ -153,6 +153,39 @@ void register_criterion(nb::module_ &m) {
                 return by_block(c.plan(), std::move(v), 3);
             },
             nb::arg("theta"), nb::arg("transform").none())
+        .def(
+            "effect_moments",
+            [](const me::Criterion &c, Dense theta) -> nb::object {
+                const auto at = to_theta(c, theta);
+                me::EffectMoments m;
+                {
+                    nb::gil_scoped_release release;
+                    m = c.effect_moments(at);
+                }
+                if (m.dH.empty()) return nb::none();
+                const auto &blocks = c.plan().blocks;
+                const std::size_t p = c.plan().p;
+                auto list = [&](std::vector<std::vector<double>> &values, bool wide) {
+                    nb::list out;
+                    for (std::size_t f = 0; f < values.size(); ++f) {
+                        const std::size_t k = blocks[f].k;
+                        if (wide) out.append(to_array(std::move(values[f]), {k, k, p, p}));
+                        else out.append(to_array(std::move(values[f]), {k, k}));
+                    }
+                    return out;
+                };
+                nb::list dH, dUU;
+                for (auto &d : m.dH) dH.append(list(d, false));
+                for (auto &d : m.dUU) dUU.append(list(d, true));
+                nb::dict out;
+                out["H"] = list(m.H, false);
+                out["UU"] = list(m.UU, true);
+                out["dH"] = dH;
+                out["dUU"] = dUU;
+                out["XVX"] = to_array(std::move(m.XVX), {p, p});
+                return out;
+            },
+            nb::arg("theta"))
         .def("moment_start",
              [](const me::Criterion &c) { return to_array(c.moment_start(), {std::size_t(c.n_theta())}); })
         .def(

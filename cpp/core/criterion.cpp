@@ -151,4 +151,37 @@ std::vector<std::vector<double>> Criterion::conditional_variances(const std::vec
     return std::move(sweep.variances);
 }
 
+EffectMoments Criterion::effect_moments(const std::vector<double> &theta) const {
+    EffectMoments out;
+    const std::vector<Dual> at(theta.begin(), theta.end());
+    for (const Entry &entry : plan_->entries) {
+        Factors<Dual> factors = make_factors(*plan_, at, {});
+        auto &S = factors.S[entry.block];
+        const int k = plan_->blocks[entry.block].k;
+        S[entry.row * k + entry.column].d = S[entry.column * k + entry.row].d = 1.0;
+        Sweep<Dual> sweep(*plan_, response_, factors);
+        sweep.want_UU = true;
+        if (!sweep.up()) return {};
+        sweep.down(false);
+        const bool first = out.dH.empty();
+        auto split = [first](const std::vector<std::vector<Dual>> &from, std::vector<std::vector<double>> &values) {
+            std::vector<std::vector<double>> derivatives;
+            for (const auto &block : from) {
+                derivatives.emplace_back();
+                if (first) values.emplace_back();
+                for (const Dual &x : block) {
+                    derivatives.back().push_back(x.d);
+                    if (first) values.back().push_back(x.v);
+                }
+            }
+            return derivatives;
+        };
+        out.dH.push_back(split(sweep.H, out.H));
+        out.dUU.push_back(split(sweep.UU, out.UU));
+        if (first)
+            for (const Dual &x : sweep.root.XVX) out.XVX.push_back(x.v);
+    }
+    return out;
+}
+
 }  // namespace me

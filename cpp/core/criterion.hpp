@@ -29,6 +29,13 @@ struct Evaluation {
     std::vector<std::vector<double>> G;      // by block (k, k): derivative with respect to the relative covariance
 };
 
+// Sums over levels by block, of the working columns, and their derivatives along the entries of S (of theta's pattern).
+struct EffectMoments {
+    std::vector<std::vector<double>> H, UU;          // by block: Z'V^-1Z (k, k) and U_a U_b' (k, k, p, p), U = Z'V^-1X
+    std::vector<std::vector<std::vector<double>>> dH, dUU;  // by entry, by block
+    std::vector<double> XVX;                         // p x p
+};
+
 class Criterion {
   public:
     Criterion(std::shared_ptr<const Plan> plan, Response response, bool reml, double log_det_R);
@@ -49,6 +56,9 @@ class Criterion {
     // Covariance of the conditional modes given beta, by block (n_levels, k, k), in units of sigma^2.
     std::vector<std::vector<double>> conditional_variances(const std::vector<double> &theta,
                                                            const Transform &transform) const;
+
+    // Everything that tests of fixed effects need besides the criterion; empty when a factorisation fails.
+    EffectMoments effect_moments(const std::vector<double> &theta) const;
 
     Criterion with_response(Response response) const;
 

@@ -60,6 +60,8 @@ class Sweep {
     std::vector<std::vector<T>> modes, s;  // by block (n_levels, k)
     std::vector<std::vector<T>> H, UVU, ss;  // by block (k, k): sums of H, of U (X'V^-1X)^-1 U', of s s'
     std::vector<std::vector<T>> variances;   // by block (n_levels, k, k)
+    std::vector<std::vector<T>> UU;          // by block (k, k, p, p): sums of U_a U_b', kept on request
+    bool want_UU = false;
 
 
     friend class InnerProducts;
@@ -91,6 +93,7 @@ class Sweep {
     void differentiate(int stage, int node, bool variances, const A *C, const A *CX, const A *Cy);
     template <class A>
     void hand_down(int stage, int node, const A *C, const T *Q1, const T *hX, const T *h);
+    void add_UU(int block, int k, const T *U);
     T *s_at(int block, int level, int k) { return &s[block][static_cast<std::size_t>(level) * k]; }
 
     const Plan &plan_;

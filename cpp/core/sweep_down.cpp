@@ -136,6 +136,7 @@ void Sweep<T>::down(bool want_variances) {
     UVU.resize(F);
     ss.resize(F);
     if (want_variances) variances.resize(F);
+    if (want_UU) UU.resize(F);
     root.differentiate(plan_, factors_);
     H = root.H;
     H.resize(F);
@@ -145,13 +146,14 @@ void Sweep<T>::down(bool want_variances) {
         s[f].resize(q);
         if (want_variances) variances[f].resize(q * k);
         UVU[f].assign(k * k, T(0.0));
+        if (want_UU) UU[f].assign(k * k * p_ * p_, T(0.0));
         ss[f].assign(k * k, T(0.0));
         H[f].resize(k * k, T(0.0));
     }
     const std::int64_t Q = plan_.Q;
     for (int g : plan_.dense) {
         const int k = plan_.blocks[g].k;
-        std::vector<T> VU(static_cast<std::size_t>(k) * p_);
+        std::vector<T> VU(static_cast<std::size_t>(k) * p_), own(VU);
         for (int j = 0; j < plan_.blocks[g].n_levels; ++j) {
             const std::int64_t at = plan_.offset[g] + static_cast<std::int64_t>(j) * k;
             for (int a = 0; a < k; ++a) {
@@ -162,6 +164,11 @@ void Sweep<T>::down(bool want_variances) {
                     for (int e = 0; e < p_; ++e) sum += root.XVX_inverse[c * p_ + e] * root.U[e * Q + at + a];
                     VU[static_cast<std::size_t>(a) * p_ + c] = sum;
                 }
+            }
+            if (want_UU) {
+                for (int a = 0; a < k; ++a)
+                    for (int c = 0; c < p_; ++c) own[static_cast<std::size_t>(a) * p_ + c] = root.U[c * Q + at + a];
+                add_UU(g, k, own.data());
             }
             for (int a = 0; a < k; ++a)
                 for (int b = 0; b < k; ++b) {
@@ -176,6 +183,15 @@ void Sweep<T>::down(bool want_variances) {
     if (by_column_) collect();
     const int top = static_cast<int>(plan_.stages.size()) - 1;
     for (int j = 0; j < plan_.stages[top].n_nodes; ++j) descend(top, j, want_variances);
+}
+
+template <class T>
+void Sweep<T>::add_UU(int block, int k, const T *U) {
+    T *out = UU[block].data();
+    for (int a = 0; a < k; ++a)
+        for (int b = 0; b < k; ++b)
+            for (int c = 0; c < p_; ++c)
+                for (int e = 0; e < p_; ++e) *out++ += U[a * p_ + c] * U[b * p_ + e];
 }
 
 template <class T>
@@ -272,6 +288,7 @@ void Sweep<T>::differentiate(int s, int j, bool want_variances, const A *C, cons
             for (int c = 0; c < p_; ++c) sum += U[a * p_ + c] * VU[b * p_ + c];
             UVU[f][a * K + b] += sum;
         }
+    if (want_UU) add_UU(f, K, U);
     if (want_variances) {  // K + K (C W C') K
         T *V = &variances[f][static_cast<std::size_t>(j) * K * K];
         for (int a = 0; a < K; ++a)
