@@ -7,6 +7,7 @@ import pickle
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 
 import numpy as np
@@ -142,6 +143,24 @@ def test_no_state_is_kept_between_calls():
     two = me.lmer("Reaction ~ Days + (Days | Subject)", reference.load_data("sleepstudy"))
     assert one.criterion == two.criterion
     assert one.theta.tobytes() == two.theta.tobytes()
+
+
+def test_fits_in_several_threads_at_once_are_those_of_one():
+    formulas = [
+        "Reaction ~ Days + (Days | Subject)",
+        "Reaction ~ 1 + (1 | Subject)",
+        "Reaction ~ Days + (Days || Subject)",
+    ]
+    frame = reference.load_data("sleepstudy")
+
+    def criterion(formula: str) -> float:
+        fit = me.lmer(formula, frame)
+        fit.ranef.condvar["Subject"]
+        return fit.evaluate().value
+
+    alone = [criterion(formula) for formula in formulas]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(criterion, formulas * 20)) == alone * 20
 
 
 def test_importing_does_not_import_what_it_does_not_need():
