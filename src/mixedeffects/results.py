@@ -353,6 +353,11 @@ class LmmResult(LmmFit):
         -------
         data frame
             With .fitted, .resid, .fixed (population-level fit), .wtres (Pearson residuals), .offset and .weights.
+
+        Raises
+        ------
+        DataError
+            If `data` has another number of rows than the data fitted, or is no data frame.
         """
         model = self.model
         added = {
