@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mixedeffects.optimize import Optimum
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False, weakref_slot=True)
 class LmmFit:
     """A fitted linear mixed model.
 

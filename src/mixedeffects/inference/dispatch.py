@@ -1,0 +1,185 @@
+"""Contrast in, t or F out: the one place that knows the methods for degrees of freedom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from scipy import stats
+
+from mixedeffects.errors import DataError
+from mixedeffects.inference import kenward_roger, satterthwaite
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.fit import LmmFit
+
+Ddf = Literal["satterthwaite", "kenward-roger", "residual", "normal"]
+_RANK = 1e-10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TTest:
+    """A test of one contrast.
+
+    Attributes
+    ----------
+    estimate, std_error : float
+        Of the contrast.
+    df : float
+        Degrees of freedom; infinite for the normal distribution.
+    statistic, p_value : float
+        t (or z) and its two-sided p-value.
+    """
+
+    estimate: float
+    std_error: float
+    df: float
+    statistic: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FTest:
+    """A joint test of several contrasts.
+
+    Attributes
+    ----------
+    statistic : float
+        F, scaled for Kenward-Roger.
+    df_num, df_den : float
+        Degrees of freedom; `df_den` is infinite for the chi-square distribution of df_num * F.
+    p_value : float
+        Upper tail.
+    sum_sq, mean_sq : float
+        F sigma^2 df_num and F sigma^2.
+    """
+
+    statistic: float
+    df_num: float
+    df_den: float
+    p_value: float
+    sum_sq: float
+    mean_sq: float
+
+
+def checked_ddf(ddf: str) -> Ddf:
+    """Return the name of a method, or raise DataError with the allowed ones."""
+    for name in get_args(Ddf):
+        if ddf == name:
+            return name
+    allowed = ", ".join(map(repr, get_args(Ddf)))
+    raise DataError(f"ddf={ddf!r} is no method for degrees of freedom; choose one of {allowed}")
+
+
+def covariance(fit: LmmFit, ddf: Ddf) -> NDArray[np.float64]:
+    """The covariance of the coefficients that goes with a method: adjusted for Kenward-Roger, (p, p)."""
+    return kenward_roger.adjustment(fit).adjusted if ddf == "kenward-roger" else fit.solution.vcov
+
+
+def degrees_of_freedom(fit: LmmFit, L: NDArray[np.float64], ddf: Ddf) -> float:
+    """Degrees of freedom of one contrast L (p,)."""
+    if ddf == "satterthwaite":
+        return satterthwaite.df_one(fit, L)
+    if ddf == "kenward-roger":
+        return kenward_roger.f_test(fit, L[None], np.zeros(1))[2]
+    return float(fit.nobs - len(fit.solution.beta)) if ddf == "residual" else float("inf")
+
+
+def t_test(fit: LmmFit, L: NDArray[np.float64], rhs: float = 0.0, ddf: str = "satterthwaite") -> TTest:
+    """Test L'beta = rhs.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    L : ndarray (p,)
+        Over the estimated coefficients.
+    rhs : float
+        Value under the hypothesis.
+    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        Method for the degrees of freedom; residual is n - p.
+
+    Raises
+    ------
+    DataError
+        For another method, or a contrast that is zero.
+    MixedEffectsError
+        If the method is undefined for this fit.
+    """
+    method = checked_ddf(ddf)
+    if not np.any(L):
+        raise DataError("the contrast is zero in all coefficients: it tests nothing")
+    estimate = float(L @ fit.solution.beta)
+    std_error = float(np.sqrt(L @ covariance(fit, method) @ L))
+    df = degrees_of_freedom(fit, L, method)
+    statistic = (estimate - rhs) / std_error
+    return TTest(
+        estimate=estimate,
+        std_error=std_error,
+        df=df,
+        statistic=statistic,
+        p_value=float(2.0 * stats.t.sf(abs(statistic), df)),
+    )
+
+
+def f_test(
+    fit: LmmFit, L: NDArray[np.float64], rhs: NDArray[np.float64] | None = None, ddf: str = "satterthwaite"
+) -> FTest:
+    """Test L beta = rhs jointly.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    L : ndarray (q, p)
+        Over the estimated coefficients; rows that others determine are left out.
+    rhs : ndarray (q,), optional
+        Values under the hypothesis, zero by default.
+    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        As in `t_test`.
+
+    Raises
+    ------
+    DataError
+        For another method, or contrasts that are all zero.
+    MixedEffectsError
+        If the method is undefined for this fit.
+    """
+    method = checked_ddf(ddf)
+    L, difference = _full_rank(L, L @ fit.solution.beta - (0.0 if rhs is None else rhs))
+    if method == "satterthwaite":
+        statistic, df_num, df_den = satterthwaite.f_test(fit, L, difference)
+    elif method == "kenward-roger":
+        statistic, df_num, df_den, _ = kenward_roger.f_test(fit, L, difference)
+    else:
+        df_num, df_den = float(len(L)), degrees_of_freedom(fit, L[0], method)
+        statistic = float(difference @ np.linalg.solve(L @ fit.solution.vcov @ L.T, difference)) / df_num
+    mean_sq = statistic * fit.solution.sigma**2
+    tail = stats.chi2.sf(df_num * statistic, df_num) if np.isinf(df_den) else stats.f.sf(statistic, df_num, df_den)
+    return FTest(
+        statistic=statistic,
+        df_num=df_num,
+        df_den=df_den,
+        p_value=float(tail),
+        sum_sq=mean_sq * df_num,
+        mean_sq=mean_sq,
+    )
+
+
+def _full_rank(
+    L: NDArray[np.float64], difference: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows that span the same hypothesis without redundancy."""
+    U, values, Vt = np.linalg.svd(L, full_matrices=False)
+    if len(values) == 0 or values[0] == 0.0:
+        raise DataError("the contrasts are zero in all coefficients: they test nothing")
+    kept = values > _RANK * values[0]
+    if kept.all() and len(values) == len(L):
+        return L, difference
+    lost = difference - U[:, kept] @ (U[:, kept].T @ difference)
+    if np.abs(lost).max(initial=0.0) > 1e-8 * np.abs(difference).max(initial=0.0):
+        raise DataError("the hypotheses contradict each other: some rows are combinations of others with other values")
+    return values[kept, None] * Vt[kept], U[:, kept].T @ difference
