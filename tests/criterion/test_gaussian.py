@@ -13,7 +13,7 @@ from support import extended
 from support.compare import assert_close, difference
 from support.designs import criterion_of, design_of
 from support.shapes import Shape, shapes, thetas
-from support.wide_shapes import dense_shapes, wide_shapes
+from support.wide_shapes import crowded_shapes, dense_shapes, wide_shapes
 
 from mixedeffects.criterion import gaussian_criterion
 from mixedeffects.crossproducts import cross_products
@@ -22,7 +22,8 @@ from mixedeffects.optimize.certificate import _differences
 
 SMALL = [*shapes(), *wide_shapes()]
 DENSE = list(dense_shapes())
-BY_NAME = {shape.name: shape for shape in [*SMALL, *DENSE]}
+CROWDED = list(crowded_shapes())
+BY_NAME = {shape.name: shape for shape in [*SMALL, *DENSE, *CROWDED]}
 
 
 def more_thetas(terms) -> dict[str, np.ndarray]:
@@ -42,6 +43,11 @@ POINTS = [
     for shape in [*SMALL, *DENSE]
     for kind, theta in more_thetas(shape.terms).items()
     if len(shape.y) < 400 or kind not in ("start", "negative", "zero first columns", "every other term large")
+]
+POINTS += [
+    pytest.param(shape, thetas(shape.terms)[kind], id=f"{shape.name}-{kind}")
+    for shape in CROWDED
+    for kind in (["rank deficient"] if len(shape.y) == 1000 else ["interior", "one zero term"])
 ]
 
 
@@ -93,7 +99,7 @@ def test_large_covariances(name, size, tolerance):
     assert actual.sigma == pytest.approx(expected.sigma, rel=1e-9)
     for name in ("beta", "vcov"):
         assert_close(getattr(actual, name), getattr(expected, name), min(tolerance, 1e-6), what=name)
-    for name in ("gradient", "average_information"):
+    for name in ("gradient", "average_information", "hessian"):
         assert_close(getattr(actual, name), getattr(expected, name), tolerance, what=name)
 
 
@@ -159,6 +165,17 @@ def test_hessian_by_differences_equals_the_one_by_dual_numbers(shape, kind):
     gradient = criterion.core.evaluate(theta, None, True)["gradient"]
     differences = _differences(criterion, theta, gradient, free)
     assert_close(differences, criterion.core.hessian(theta, None)[np.ix_(free, free)], 1e-4)
+
+
+@pytest.mark.parametrize("shape", [*CROWDED, DENSE[2]], ids=lambda shape: shape.name)
+def test_threads_of_the_search_change_nothing(shape):
+    criterion = criterion_of(shape)
+    start = criterion.core.moment_start()
+    single, *others = (criterion.core.minimize(start, 1e-9, 20, n_threads) for n_threads in (1, 2, 8))
+    for found in others:
+        assert found["n_evaluations"] == single["n_evaluations"]
+        np.testing.assert_array_equal(found["theta"], single["theta"])
+        assert found["evaluation"]["value"] == single["evaluation"]["value"]
 
 
 # ---- symmetries ------------------------------------------------------------------------------------------------------

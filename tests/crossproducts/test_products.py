@@ -43,6 +43,8 @@ def test_equal_the_dense_products_of_the_working_columns(shape):
     logs = 0.0 if shape.weights is None else np.log(shape.weights).sum()
     assert products.core.sum_log_weights == pytest.approx(logs, rel=1e-12, abs=1e-12)
     size = np.sqrt(n)
+    assert_close(products.core.XX, X.T @ X, 1e-12)
+    assert_close(products.core.Xy, X.T @ y, 1e-12, scale=np.linalg.norm(y))
     for f, Z in enumerate(Zs):
         ZZ, ZX, Zy = products.core.block(f)
         full = np.einsum("njk,nlm->jlkm", Z, Z)
@@ -125,8 +127,9 @@ def test_batches_add_up(name, cuts):
         for a, b in itertools.pairwise(edges)
     ]
     total = sum(parts[1:], parts[0])
+    size = np.sqrt(whole.core.yy)  # X'y is 0 but for rounding
     for x, y in zip(arrays(total), arrays(whole), strict=True):
-        assert_close(x, y, 1e-12, scale=1e-12)
+        assert_close(x, y, 1e-12, scale=size)
     theta = np.concatenate([F.T[np.triu_indices(len(F))] for F in (0.7 * np.eye(k) for k in whole.layout.widths)])
     a, b = (gaussian_criterion(p, reml=True).evaluate(theta) for p in (total, whole))
     assert a.value == pytest.approx(b.value, rel=1e-12)
@@ -221,8 +224,9 @@ def assert_same_in_any_memory(changed, design):
     """To the bit in one basis; the basis itself to rounding, as columns that are found twice are scaled once."""
     expected = cross_products(design)
     assert_same(cross_products(changed, layout=expected.layout, basis=expected.basis), expected)
+    size = np.sqrt(expected.core.yy)
     for x, y in zip(arrays(cross_products(changed)), arrays(expected), strict=True):
-        assert_close(x, y, 1e-12)
+        assert_close(x, y, 1e-12, scale=size)
 
 
 def test_columns_of_stride_zero():

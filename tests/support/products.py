@@ -47,7 +47,7 @@ def pair_matrix(products: CrossProducts, f: int, g: int) -> tuple[np.ndarray, np
 def arrays(products: CrossProducts) -> list[np.ndarray]:
     """Everything that the core holds, for comparisons to the bit."""
     core, n_blocks = products.core, len(products.layout.n_levels)
-    out = [np.array([core.n, core.p, core.yy, core.sum_log_weights])]
+    out = [np.array([core.n, core.p, core.yy, core.sum_log_weights]), core.XX, core.Xy]
     for f in range(n_blocks):
         out += core.block(f)
         for g in range(f + 1, n_blocks):

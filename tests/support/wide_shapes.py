@@ -61,3 +61,22 @@ def dense_shapes() -> Iterator[Shape]:
         rng, "dense, vector and scalar, ML", two, [term(most, one), term(some, three), term(few, one)], reml=False
     )
     yield make(rng, "dense, scalar, above 300", two, [term(more, one), term(random_codes(rng, n, 320), one)])
+
+
+def crowded_shapes() -> Iterator[Shape]:
+    """One eliminated factor whose levels touch much of the dense block, or so many that the work is split in two."""
+    rng = np.random.default_rng(20266)
+    n = 480
+    two = columns(rng, n, 2)
+    one = intercept(n)
+    levels, crossing = random_codes(rng, n, 50), random_codes(rng, n, 45)
+    yield make(rng, "crowded, scalar", two, [term(levels, one), term(crossing, one)])
+    yield make(rng, "crowded, vectors, ML", two, [term(levels, two), term(crossing, two)], reml=False)
+    n = 1000
+    five = columns(rng, n, 5)
+    yield make(
+        rng,
+        "split in two",
+        five[:, :2],
+        [term(random_codes(rng, n, 62), five[:, :1]), term(random_codes(rng, n, 55), five)],
+    )
