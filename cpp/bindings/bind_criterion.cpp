@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "bindings/rows.hpp"
@@ -38,7 +40,7 @@ nb::dict to_dict(const me::Plan &plan, me::Evaluation &&e) {
     out["ok"] = e.ok;
     out["value"] = e.value;
     out["rss"] = e.rss;
-    if (e.gradient.empty() && e.modes.empty()) return out;
+    if (!e.ok || e.modes.empty()) return out;
     out["gradient"] = to_array(std::move(e.gradient), {d});
     out["curvature"] = to_array(std::move(e.curvature), {d, d});
     out["beta"] = to_array(std::move(e.beta), {p});
@@ -67,6 +69,12 @@ struct Refitter {
             r = me::minimize(fresh, fresh.moment_start(), {tolerance, max_evaluations, 1});
         }
         const std::size_t p = basis.b0.size(), d = r.theta.size();
+        if (!r.evaluation.ok) {
+            constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+            r.evaluation.value = r.evaluation.rss = nan;
+            r.evaluation.beta.assign(p, nan);
+            std::fill(r.theta.begin(), r.theta.end(), nan);
+        }
         return nb::make_tuple(to_array(std::move(r.theta), {d}), r.evaluation.value, to_array(std::move(r.evaluation.beta), {p}),
                               r.evaluation.rss, r.converged, r.n_evaluations);
     }
@@ -85,11 +93,12 @@ void register_criterion(nb::module_ &m) {
                Dense b0, std::vector<Matrix> T) {
                 RowArguments arguments{std::move(X), y, weights, std::move(codes), std::move(n_levels), std::move(columns)};
                 me::Rows rows = arguments.rows();
-                new (self) Refitter{std::move(arguments), std::move(rows), to_basis(R, b0, T), criterion};
+                me::Basis basis = to_basis(arguments, R, b0, T);
+                new (self) Refitter{std::move(arguments), std::move(rows), std::move(basis), criterion};
             },
-            nb::arg("criterion"), nb::arg("X"), nb::arg("y"), nb::arg("weights").none(), nb::arg("codes"), nb::arg("n_levels"),
-            nb::arg("columns"), nb::arg("R"), nb::arg("b0"), nb::arg("T"))
-        .def("__call__", &Refitter::operator(), nb::arg("y"), nb::arg("tolerance"), nb::arg("max_evaluations"));
+            nb::arg("criterion"), nb::arg("X").noconvert(), nb::arg("y").noconvert(), nb::arg("weights").none().noconvert(), nb::arg("codes").noconvert(), nb::arg("n_levels"),
+            nb::arg("columns").noconvert(), nb::arg("R").noconvert(), nb::arg("b0").noconvert(), nb::arg("T").noconvert())
+        .def("__call__", &Refitter::operator(), nb::arg("y").noconvert(), nb::arg("tolerance"), nb::arg("max_evaluations"));
 
     nb::class_<me::Criterion>(m, "Criterion")
         .def(

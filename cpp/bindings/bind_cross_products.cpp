@@ -13,6 +13,7 @@ void register_cross_products(nb::module_ &m) {
                 if (column.shape(0) != columns[0].shape(0)) throw std::invalid_argument("columns of different lengths");
                 views.push_back(to_column(column));
             }
+            if (weights && c && weights->shape(0) != columns[0].shape(0)) throw std::invalid_argument("weights of another length");
             std::vector<double> R;
             {
                 nb::gil_scoped_release release;
@@ -24,7 +25,7 @@ void register_cross_products(nb::module_ &m) {
                 for (std::size_t j = 0; j < c; ++j) out[i * c + j] = R[j * c + i];
             return to_array(std::move(out), {c, c});
         },
-        nb::arg("columns"), nb::arg("weights").none(), nb::arg("n_threads"));
+        nb::arg("columns").noconvert(), nb::arg("weights").none().noconvert(), nb::arg("n_threads"));
 
     nb::class_<me::CrossProducts>(m, "CrossProducts")
         .def_ro("n", &me::CrossProducts::n)
@@ -59,12 +60,12 @@ void register_cross_products(nb::module_ &m) {
            std::vector<int> n_levels, std::vector<std::vector<Vector>> columns, Matrix R, Dense b0,
            std::vector<Matrix> T, int n_threads) {
             const RowArguments arguments{std::move(X), y, weights, std::move(codes), std::move(n_levels), std::move(columns)};
-            const me::Basis basis = to_basis(R, b0, T);
+            const me::Basis basis = to_basis(arguments, R, b0, T);
             nb::gil_scoped_release release;
             return me::cross_products(arguments.rows(), basis, n_threads);
         },
-        nb::arg("X"), nb::arg("y"), nb::arg("weights").none(), nb::arg("codes"), nb::arg("n_levels"), nb::arg("columns"),
-        nb::arg("R"), nb::arg("b0"), nb::arg("T"), nb::arg("n_threads"));
+        nb::arg("X").noconvert(), nb::arg("y").noconvert(), nb::arg("weights").none().noconvert(), nb::arg("codes").noconvert(), nb::arg("n_levels"), nb::arg("columns").noconvert(),
+        nb::arg("R").noconvert(), nb::arg("b0").noconvert(), nb::arg("T").noconvert(), nb::arg("n_threads"));
 
     m.def(
         "response_products",
@@ -72,7 +73,7 @@ void register_cross_products(nb::module_ &m) {
            std::vector<Codes> codes, std::vector<int> n_levels, std::vector<std::vector<Vector>> columns, Matrix R,
            Dense b0, std::vector<Matrix> T) {
             const RowArguments arguments{std::move(X), y, weights, std::move(codes), std::move(n_levels), std::move(columns)};
-            const me::Basis basis = to_basis(R, b0, T);
+            const me::Basis basis = to_basis(arguments, R, b0, T);
             nb::gil_scoped_release release;
             me::CrossProducts out = old;
             me::Response fresh = me::response_products(arguments.rows(), basis);
@@ -81,6 +82,6 @@ void register_cross_products(nb::module_ &m) {
             for (std::size_t f = 0; f < out.blocks.size(); ++f) out.blocks[f].Zy = std::move(fresh.Zy[f]);
             return out;
         },
-        nb::arg("products"), nb::arg("X"), nb::arg("y"), nb::arg("weights").none(), nb::arg("codes"),
-        nb::arg("n_levels"), nb::arg("columns"), nb::arg("R"), nb::arg("b0"), nb::arg("T"));
+        nb::arg("products"), nb::arg("X").noconvert(), nb::arg("y").noconvert(), nb::arg("weights").none().noconvert(), nb::arg("codes").noconvert(),
+        nb::arg("n_levels"), nb::arg("columns").noconvert(), nb::arg("R").noconvert(), nb::arg("b0").noconvert(), nb::arg("T").noconvert());
 }

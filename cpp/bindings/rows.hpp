@@ -29,6 +29,8 @@ struct RowArguments {  // keeps the arrays alive while the core reads them
         out.y = to_column(y);
         if (weights) check(weights->shape(0));
         out.weights = weights ? weights->data() : nullptr;
+        if (n_levels.size() != codes.size() || columns.size() != codes.size())
+            throw std::invalid_argument("codes, n_levels and columns differ in number");
         for (std::size_t f = 0; f < codes.size(); ++f) {
             check(codes[f].shape(0));
             me::BlockRows block{codes[f].data(), n_levels[f], {}};
@@ -44,7 +46,12 @@ struct RowArguments {  // keeps the arrays alive while the core reads them
     }
 };
 
-inline me::Basis to_basis(const Matrix &R, const Dense &b0, const std::vector<Matrix> &T) {
+inline me::Basis to_basis(const RowArguments &rows, const Matrix &R, const Dense &b0, const std::vector<Matrix> &T) {
+    const std::size_t p = rows.X.size();
+    bool fits = R.shape(0) == p && R.shape(1) == p && b0.shape(0) == p && T.size() == rows.columns.size();
+    for (std::size_t f = 0; fits && f < T.size(); ++f)
+        fits = T[f].shape(0) == rows.columns[f].size() && T[f].shape(1) == rows.columns[f].size();
+    if (!fits) throw std::invalid_argument("the basis does not fit the columns");
     me::Basis out;
     out.R.assign(R.data(), R.data() + R.size());
     out.b0 = to_vector(b0);

@@ -103,6 +103,8 @@ Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform
     out.G = make_G(sweep, reml_, m);
     const auto tangents = make_tangents(*plan_, transform);
     out.gradient = make_gradient(*plan_, factors, out.G, tangents);
+    for (double g : out.gradient) out.ok = out.ok && std::isfinite(g);
+    if (!out.ok) return out;
     InnerProducts products(*plan_, sweep, factors, tangents);
     out.modes = std::move(sweep.modes);
     out.s = std::move(sweep.s);

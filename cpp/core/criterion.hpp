@@ -43,6 +43,7 @@ class Criterion {
     int n_theta() const { return static_cast<int>(plan_->entries.size()); }
     const Plan &plan() const { return *plan_; }
     bool reml() const { return reml_; }
+    double yy() const { return response_.yy; }
     double degrees() const { return reml_ ? static_cast<double>(plan_->n - plan_->p) : static_cast<double>(plan_->n); }
 
     std::vector<double> moment_start() const;  // theta of the working columns

@@ -191,6 +191,28 @@ void add_dense_parts(CrossProducts &to, const CrossProducts &from) {
     }
 }
 
+// The parts are the same with the response alone, so that its sums are too.
+CrossProducts accumulate_parts(const Rows &rows, const Basis &basis, bool response_only, int n_threads) {
+    std::int64_t bytes = 0;
+    for (const auto &block : rows.blocks) {
+        const std::int64_t k = static_cast<std::int64_t>(block.columns.size());
+        bytes += 8 * block.n_levels * k * (k + static_cast<std::int64_t>(rows.X.size()));
+    }
+    const auto edges = row_parts(rows.n, bytes);
+    const int n_parts = static_cast<int>(edges.size()) - 1;
+    CrossProducts out = zeros(rows, response_only);
+    std::vector<CrossProducts> parts(n_parts);
+    for_each_task(n_parts, n_threads, [&](int t) {
+        if (t > 0) parts[t] = zeros(rows, response_only);
+        accumulate(rows, basis, edges[t], edges[t + 1], response_only, t > 0 ? parts[t] : out);
+    });
+    for (int t = 1; t < n_parts; ++t) {
+        add_dense_parts(out, parts[t]);
+        parts[t] = CrossProducts();
+    }
+    return out;
+}
+
 // One transformed row of a block, gathered from the caller's columns.
 void gather_row(const Rows &rows, const Basis &basis, int f, std::int64_t row, double *z) {
     const auto &columns = rows.blocks[f].columns;
@@ -353,20 +375,7 @@ std::vector<double> triangular_factor(std::int64_t n, const std::vector<Column> 
 
 CrossProducts cross_products(const Rows &rows, const Basis &basis, int n_threads) {
     if (rows.n > 2147483647) throw std::length_error("more than 2^31 - 1 rows in one batch");
-    CrossProducts out = zeros(rows, false);
-    std::int64_t bytes = 0;
-    for (const auto &block : out.blocks) bytes += 8 * static_cast<std::int64_t>(block.ZZ.size() + block.ZX.size());
-    const auto edges = row_parts(rows.n, bytes);
-    const int n_parts = static_cast<int>(edges.size()) - 1;
-    std::vector<CrossProducts> parts(n_parts);
-    for_each_task(n_parts, n_threads, [&](int t) {
-        if (t > 0) parts[t] = zeros(rows, false);
-        accumulate(rows, basis, edges[t], edges[t + 1], false, t > 0 ? parts[t] : out);
-    });
-    for (int t = 1; t < n_parts; ++t) {
-        add_dense_parts(out, parts[t]);
-        parts[t] = CrossProducts();
-    }
+    CrossProducts out = accumulate_parts(rows, basis, false, n_threads);
     out.n = rows.n;
     for (int c = 0; c < out.p; ++c)
         for (int d = 0; d < c; ++d) out.XX[c * out.p + d] = out.XX[d * out.p + c];
@@ -380,9 +389,8 @@ CrossProducts cross_products(const Rows &rows, const Basis &basis, int n_threads
     return out;
 }
 
-Response response_products(const Rows &rows, const Basis &basis) {
-    CrossProducts fresh = zeros(rows, true);
-    accumulate(rows, basis, 0, rows.n, true, fresh);
+Response response_products(const Rows &rows, const Basis &basis, int n_threads) {
+    CrossProducts fresh = accumulate_parts(rows, basis, true, n_threads);
     Response out{std::move(fresh.Xy), fresh.yy, {}};
     for (auto &block : fresh.blocks) out.Zy.push_back(std::move(block.Zy));
     return out;

@@ -76,7 +76,7 @@ std::vector<double> triangular_factor(std::int64_t n, const std::vector<Column> 
 CrossProducts cross_products(const Rows &rows, const Basis &basis, int n_threads);
 
 // The parts that belong to y alone, for another response on the same rows.
-Response response_products(const Rows &rows, const Basis &basis);
+Response response_products(const Rows &rows, const Basis &basis, int n_threads = 1);
 
 // Cross-products of two batches of rows under the same basis and the same levels.
 CrossProducts add(const CrossProducts &a, const CrossProducts &b);

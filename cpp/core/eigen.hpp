@@ -1,6 +1,8 @@
 // Eigenvalues and eigenvectors of a small symmetric matrix.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "core/blas.hpp"
@@ -24,6 +26,7 @@ inline Eigen eigen(std::vector<double> a, int n) {
     std::vector<double> work(lwork);
     std::vector<int> iwork(liwork);
     blas::table.syevd(&job, &uplo, &n, a.data(), &n, out.values.data(), work.data(), &lwork, iwork.data(), &liwork, &info);
+    if (info != 0) std::fill(out.values.begin(), out.values.end(), std::numeric_limits<double>::quiet_NaN());
     out.vectors = std::move(a);
     return out;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/blas.hpp"
 #include "core/eigen.hpp"
@@ -11,7 +12,7 @@ namespace me {
 namespace {
 
 // Relative variances of the start are kept within these, for columns of unit mean square.
-constexpr double least_variance = 0.01, most_variance = 1e4;
+constexpr double least_variance = 0.01, most_variance = 1e12;
 
 double half(const Entry &e) { return e.row == e.column ? 0.5 : 1.0; }
 
@@ -34,6 +35,33 @@ void outer(const double *Cj, int kj, const double *Cl, int kl, int p, std::vecto
     for (int a = 0; a < kj; ++a)
         for (int b = 0; b < kl; ++b)
             for (int c = 0; c < p; ++c) out[a * kl + b] += Cj[a * p + c] * Cl[b * p + c];
+}
+
+// Residual variance within the levels of the factor that leaves the least, after its own columns; infinite if no factor
+// leaves enough degrees of freedom.
+double within_variance(const Plan &plan, const Response &response) {
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t f = 0; f < plan.blocks.size(); ++f) {
+        const Block &block = plan.blocks[f];
+        const int k = block.k;
+        double rss = response.yy, df = static_cast<double>(plan.n - plan.p);
+        std::vector<double> A(static_cast<std::size_t>(k) * k), s(k);
+        for (int j = 0; j < block.n_levels; ++j) {
+            const double *from = &block.ZZ[static_cast<std::size_t>(j) * k * k];
+            std::copy(from, from + k * k, A.begin());
+            for (int a = 0; a < k; ++a) {
+                A[a * k + a] *= 1.0 + 1e-9;
+                A[a * k + a] += 1e-12;
+                s[a] = response.Zy[f][static_cast<std::size_t>(j) * k + a];
+            }
+            if (!small::cholesky(k, A.data())) continue;
+            small::forward_solve(k, A.data(), 1, s.data());
+            for (int a = 0; a < k; ++a) rss -= s[a] * s[a];
+            df -= k;
+        }
+        if (df >= 0.1 * static_cast<double>(plan.n) && rss > 0.0) least = std::min(least, rss / df);
+    }
+    return least;
 }
 
 }  // namespace
@@ -114,8 +142,10 @@ std::vector<double> moment_start(const Plan &plan, const Response &response) {
         right[e] /= M[e * width + e];
     }
     for (int e = 0; e < width; ++e) right[e] *= scale[e];
-    const double total = response.yy / static_cast<double>(plan.n - plan.p);
-    const double residual = std::max(right[d], 1e-3 * total);
+    // The moment equations weigh all rows alike, so that a small residual variance drowns in them; what varies within the
+    // levels of a factor is its upper bound, and its estimate if there is but one factor.
+    const double within = within_variance(plan, response);
+    const double residual = right[d] > 0.2 * within && right[d] < within ? right[d] : within;
     if (!std::isfinite(residual) || !(residual > 0.0)) return theta;
     // Term by term: the free entries of a block split into triangles, whose covariance is made positive definite.
     for (int first = 0; first < d;) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -31,7 +32,10 @@ void for_each_task(int n_tasks, int n_threads, Task &&task) {
         }
     };
     std::vector<std::thread> threads;
-    for (int k = 1; k < n_threads; ++k) threads.emplace_back(work);
+    try {
+        for (int k = 1; k < n_threads; ++k) threads.emplace_back(work);
+    } catch (const std::system_error &) {  // no more threads to be had: those there are do the work
+    }
     work();
     for (auto &thread : threads) thread.join();
     if (failure) std::rethrow_exception(failure);

@@ -40,14 +40,20 @@ const Pair &stored(const CrossProducts &products, int f, int g) {
     return products.pairs[CrossProducts::pair_index(f, g, static_cast<int>(products.blocks.size()))];
 }
 
-// Is every level of f found with one level of g only?
+// Is every level of f found with exactly one level of g?
 bool nested(const CrossProducts &products, int f, int g) {
+    const int J = products.blocks[f].n_levels;
     if (f < g) {
         const Pair &pair = stored(products, f, g);
-        return pair.level.size() == static_cast<std::size_t>(products.blocks[f].n_levels);
+        for (int j = 0; j < J; ++j)
+            if (pair.start[j + 1] - pair.start[j] != 1) return false;
+        return true;
     }
     const Pair &pair = stored(products, g, f);
-    return pair.level.size() == static_cast<std::size_t>(products.blocks[f].n_levels);
+    std::vector<char> seen(J, 0);
+    for (auto level : pair.level)
+        if (seen[level]++) return false;
+    return pair.level.size() == static_cast<std::size_t>(J);
 }
 
 // The chain of nested factors, finest first, that leaves the smallest dense block.
@@ -256,6 +262,7 @@ std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector
     plan->sum_log_weights = products.sum_log_weights;
     plan->XX = products.XX;
     plan->blocks = products.blocks;
+    for (auto &block : plan->blocks) block.Zy = {};  // belongs to the response
     plan->entries = std::move(entries);
     plan->entries_of.resize(F);
     for (std::size_t e = 0; e < plan->entries.size(); ++e)

@@ -43,7 +43,7 @@ class Control:
         For a value that is not allowed, or both of `start` and `fixed_theta`.
     """
 
-    tolerance: float = 1e-9
+    tolerance: float = 1e-11
     max_evaluations: int = 200
     start: Sequence[float] | None = None
     fixed_theta: Sequence[float] | None = None

@@ -191,6 +191,8 @@ class GaussianCriterion:
     def conditional_variances(self, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """For each block the covariance of its conditional modes given beta, (J, k, k), in units of sigma^2."""
         working = self.core.conditional_variances(self._checked(theta), self.transforms)
+        if not working:
+            raise DataError(f"the variances cannot be computed at theta = {theta.tolist()}: a factorisation failed")
         out = []
         for V, T in zip(working, self.basis.block_transforms(self.layout), strict=True):
             inverse = np.linalg.inv(T)
@@ -246,7 +248,10 @@ class GaussianCriterion:
         return [(block, self.layout.columns_of(term)) for term, block in enumerate(self.layout.block_of)]
 
     def _checked(self, theta: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-        at = np.array(theta, dtype=np.float64)
+        try:
+            at = np.array(theta, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"theta must be {self.layout.n_theta} numbers, not {theta!r}") from None
         if at.shape != (self.layout.n_theta,):
             raise DataError(f"theta has shape {at.shape}; this model needs {self.layout.n_theta} values")
         if not np.isfinite(at).all():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mixedeffects.criterion import gaussian_criterion
 from mixedeffects.crossproducts import cross_products
+from mixedeffects.errors import DataError
 from mixedeffects.fit.record import LmmFit
 from mixedeffects.optimize import certify, minimize
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from mixedeffects.control import Control
     from mixedeffects.criterion import GaussianCriterion
     from mixedeffects.design import Design
+
+
+_NOTHING = 1e-10  # of the response's standard deviation
 
 
 def fit_lmm(design: Design, *, reml: bool, control: Control) -> LmmFit:
@@ -67,6 +71,12 @@ def _fit(design: Design, criterion: GaussianCriterion, control: Control) -> LmmF
     terms = [(term.key, term.names) for term in design.terms]
     find = minimize if control.fixed_theta is None else certify
     minimum = find(criterion, terms, control)
+    spread = float(design.y.std())
+    if minimum.solution.sigma < _NOTHING * spread:
+        raise DataError(
+            f"the model fits the response exactly: the residual standard deviation is 0 beside {spread:.3g} for the "
+            "response. There is no random error left to estimate; look for the response among the predictors"
+        )
     return LmmFit(
         model=design, objective=criterion, solution=minimum.solution, optimum=minimum.optimum, control=control
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
 from scipy import stats
@@ -67,9 +67,8 @@ class FTest:
 
 def checked_ddf(ddf: str) -> Ddf:
     """Return the name of a method, or raise DataError with the allowed ones."""
-    for name in get_args(Ddf):
-        if ddf == name:
-            return name
+    if ddf in get_args(Ddf):
+        return cast("Ddf", ddf)
     allowed = ", ".join(map(repr, get_args(Ddf)))
     raise DataError(f"ddf={ddf!r} is no method for degrees of freedom; choose one of {allowed}")
 

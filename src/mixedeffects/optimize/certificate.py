@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mixedeffects.crossproducts import Layout
 
 _STEP = 1e-5
+_FLAT = 1e-10  # of the largest eigenvalue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Certificate:
     newton_decrement: float
     min_eigenvalue: Callable[[], float]
     downhill: NDArray[np.float64] | None
+    flat: bool
     null_derivatives: tuple[float | None, ...]
     n_hessians: int
 
@@ -101,6 +103,7 @@ def certificate(
             newton_decrement=0.0,
             min_eigenvalue=lambda: float("nan"),
             downhill=None,
+            flat=False,
             null_derivatives=null,
             n_hessians=0,
         )
@@ -129,6 +132,7 @@ def certificate(
         newton_decrement=float(0.5 * (g**2 / np.maximum(np.abs(values), floor)).sum()),
         min_eigenvalue=min_eigenvalue,
         downhill=downhill,
+        flat=bool(abs(values[0]) <= _FLAT * values[-1]),
         null_derivatives=null,
         n_hessians=0 if exact is None else 1,
     )

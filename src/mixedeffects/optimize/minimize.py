@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mixedeffects.criterion import GaussianCriterion, Solution
 
 _NEAR_BOUNDARY = 0.02  # relative standard deviation, for a column of unit mean square, from which 0 is tried
+_FREE = 1e-9  # of the criterion: what a point on the boundary may cost
 _RESTARTS = 3
 
 
@@ -82,7 +83,7 @@ class _Search:
             moved = self.criterion.layout.theta(candidate)
             trial = self.evaluate(moved)
             # Rounding of the criterion; an interior minimum so close to the boundary is not told from it by the data.
-            noise = self.control.tolerance + 1e-13 * abs(evaluation["value"])
+            noise = _FREE + 1e-13 * abs(evaluation["value"])
             if not trial["ok"] or trial["value"] > evaluation["value"] + noise:
                 continue
             slopes = null_derivatives(self.criterion.layout, candidate, trial["G"])
@@ -250,7 +251,7 @@ def _minimum(
         for (key, names), L, derivative in zip(terms, factors, proof.null_derivatives, strict=True)
         if derivative is not None
     )
-    converged = proof.is_minimum and proof.newton_decrement <= control.tolerance
+    converged = proof.is_minimum and not proof.flat and proof.newton_decrement <= control.tolerance
     optimum = Optimum(
         converged=converged,
         n_evaluations=search.n_evaluations,
@@ -258,10 +259,18 @@ def _minimum(
         newton_decrement=proof.newton_decrement,
         smallest=proof.min_eigenvalue,
         boundary=boundary,
-        message=_message(proof, boundary, converged, control),
+        message=_message(proof, boundary, converged, control)
+        + ("" if converged else _vanishing(criterion, evaluation)),
         trace=tuple(search.trace),
     )
     return Minimum(solution=criterion.solution(criterion.layout.theta(factors), evaluation), optimum=optimum)
+
+
+def _vanishing(criterion: GaussianCriterion, evaluation: dict[str, Any]) -> str:
+    """What to say where next to nothing is left as residual variation."""
+    if evaluation["rss"] > 1e-8 * criterion.products.core.yy:
+        return ""
+    return "; the residual variance is next to nothing: the random effects may fit the response exactly"
 
 
 def _message(proof: Certificate, boundary: Sequence[BoundaryDirection], converged: bool, control: Control) -> str:
@@ -271,6 +280,11 @@ def _message(proof: Certificate, boundary: Sequence[BoundaryDirection], converge
         return f"not a minimum: the criterion falls as variance is allowed where there is none ({what})"
     if proof.downhill is not None and proof.newton_decrement <= control.tolerance:
         return f"not a minimum but a saddle: the smallest eigenvalue of the Hessian is {proof.min_eigenvalue():.3g}"
+    if proof.flat and proof.newton_decrement <= control.tolerance:
+        return (
+            "the variances are not determined by the data: the criterion does not change in some direction of theta. "
+            "Look for a random-effects column that is zero or repeats others, or the same term twice"
+        )
     if not converged and control.fixed_theta is not None:
         gain = f"{proof.newton_decrement:.3g}"
         return f"evaluated at the given theta; one Newton step would change the criterion by {gain}"
