@@ -5,6 +5,7 @@ from __future__ import annotations
 import clock
 
 import mixedeffects as me
+from mixedeffects.fit.refitter import Refitter
 
 
 def fit(problem, frame):
@@ -12,7 +13,7 @@ def fit(problem, frame):
 
 
 def refitter(problem, frame):
-    return fit(problem, frame).refit
+    return Refitter(fit(problem, frame))
 
 
 clock.main("mixedeffects", fit, lambda fitted: fitted.criterion, refitter=refitter)

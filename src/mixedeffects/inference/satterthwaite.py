@@ -40,9 +40,7 @@ def df_one(fit: LmmFit, L: NDArray[np.float64]) -> float:
     return float(2.0 * variance**2 / (g @ info.covariance @ g))
 
 
-def f_test(
-    fit: LmmFit, L: NDArray[np.float64], difference: NDArray[np.float64]
-) -> tuple[float, float, float]:
+def f_test(fit: LmmFit, L: NDArray[np.float64], difference: NDArray[np.float64]) -> tuple[float, float, float]:
     """F statistic, numerator and denominator degrees of freedom of several contrasts.
 
     Parameters
