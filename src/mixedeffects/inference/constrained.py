@@ -1,0 +1,228 @@
+"""Points of a profile: the deviance at its minimum over all parameters but one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from mixedeffects.errors import ConvergenceError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.inference.coordinates import Coordinates
+    from mixedeffects.inference.deviance import Deviance, DevianceAt
+
+_FLAT = 1e-9  # of the largest eigenvalue: a direction with less curvature is taken to have that much
+_NEGATIVE = 1e-7  # of the largest eigenvalue: what must be below zero to count as negative
+_EXACT_TOLERANCE = 1e-7  # Newton decrement; its square root cubed is what the corrected minimum is off by
+_APPROXIMATE_TOLERANCE = 1e-9
+_ROUNDING = 1e-13  # of the deviance
+_MOST_STEPS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProfilePoint:
+    """The deviance with one parameter fixed and all others at their best.
+
+    Attributes
+    ----------
+    position : float
+        Where the parameter is fixed, on the scale of the search.
+    others : ndarray
+        The other parameters.
+    deviance : float
+        The minimum.
+    slope : float
+        Its derivative in the position.
+    curvature : float
+        Its second derivative; NaN where that is not computed.
+    tangent : ndarray
+        Derivative of the others in the position.
+    """
+
+    position: float
+    others: NDArray[np.float64]
+    deviance: float
+    slope: float
+    curvature: float
+    tangent: NDArray[np.float64]
+
+
+class ProfileFunction(Protocol):
+    """The profile deviance of one parameter.
+
+    Attributes
+    ----------
+    name : str
+        The parameter.
+    estimate : float
+        Position of the estimate.
+    domain : (float, float)
+        The positions there are; at a finite end the profile is even.
+    reach : float
+        A change of the position that is large, for want of a curvature.
+    """
+
+    name: str
+    estimate: float
+    domain: tuple[float, float]
+    reach: float
+
+    def at_estimate(self) -> ProfilePoint:
+        """Return the point of the estimate."""
+
+    def at(self, position: float, others: NDArray[np.float64]) -> ProfilePoint:
+        """Return the point at a position, with a start for the other parameters."""
+
+    def reported(self, position: float) -> float:
+        """Return the parameter on its own scale."""
+
+
+class _Step(NamedTuple):
+    """A step of the free parameters, what it should gain, the Newton decrement, and the inverse curvature.
+
+    The decrement is infinite if there is negative curvature.
+    """
+
+    step: NDArray[np.float64]
+    gain: float
+    decrement: float
+    inverse: NDArray[np.float64]
+
+
+class VarianceProfile:
+    """Profile deviance of a standard deviation, a correlation or sigma.
+
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    coordinates : Coordinates
+        The change of variables that makes it the first one.
+    deviance : Deviance
+        The function of theta and log sigma.
+
+    Notes
+    -----
+    Newton steps with exact derivatives in the other coordinates, within a trust region; negative curvature is
+    followed. At the end the minimum is corrected by the Newton decrement, the first derivative by the last step.
+    """
+
+    def __init__(self, name: str, coordinates: Coordinates, deviance: Deviance) -> None:
+        self.name = name
+        self.estimate = float(coordinates.estimate[0])
+        self.domain = coordinates.domain
+        self.reach = coordinates.reach
+        self._coordinates = coordinates
+        self._deviance = deviance
+        self._tolerance = _EXACT_TOLERANCE if deviance.exact else _APPROXIMATE_TOLERANCE
+
+    def reported(self, position: float) -> float:
+        """Return the parameter on its own scale."""
+        return self._coordinates.reported(position)
+
+    def at_estimate(self) -> ProfilePoint:
+        """Return the point of the estimate."""
+        return self.at(self.estimate, self._coordinates.estimate[1:])
+
+    def derivatives(self, psi: NDArray[np.float64]) -> DevianceAt | None:
+        """Deviance with gradient and Hessian in psi, (d + 1,); None if it cannot be computed there."""
+        z, J = self._coordinates.expand(psi)
+        found = self._deviance(z[:-1], float(z[-1]), self._coordinates.transforms)
+        if found is None:
+            return None
+        hessian = J.T @ found.hessian @ J + self._coordinates.second(psi, found.gradient)
+        return found._replace(gradient=J.T @ found.gradient, hessian=hessian)
+
+    def at(self, position: float, others: NDArray[np.float64]) -> ProfilePoint:
+        """Minimize the deviance over the other parameters.
+
+        Parameters
+        ----------
+        position : float
+            Where the parameter is fixed.
+        others : ndarray (d,)
+            Start of the other coordinates.
+
+        Returns
+        -------
+        ProfilePoint
+
+        Raises
+        ------
+        ConvergenceError
+            If no minimum is found.
+        """
+        lower = self._coordinates.lower
+        psi = np.maximum(np.append(position, others), lower)
+        here = self.derivatives(psi)
+        radius = 1.0
+        for _ in range(_MOST_STEPS):
+            if here is None:
+                break
+            free = (psi > lower) | (here.gradient < 0.0)
+            free[0] = False
+            newton = _newton_step(here.gradient[free], here.hessian[np.ix_(free, free)], radius)
+            if newton.decrement <= self._tolerance:
+                return _point(psi, here, newton, free)
+            trial = psi.copy()
+            trial[free] += newton.step
+            trial = np.maximum(trial, lower)
+            there = self.derivatives(trial)
+            length = float(np.sqrt(newton.step @ newton.step))
+            fall = -math.inf if there is None else here.value - there.value
+            if there is None or fall < 1e-4 * newton.gain - _ROUNDING * abs(here.value):
+                radius = 0.25 * length
+                if radius < 1e-12:
+                    break
+                continue
+            radius = max(radius, 3.0 * length) if fall > 0.75 * newton.gain else radius
+            psi, here = trial, there
+        raise ConvergenceError(
+            f"the profile of {self.name} has no minimum that can be found at {self.reported(position):.6g}; "
+            "leave the parameter out by `params`, or use the bootstrap"
+        )
+
+
+def _newton_step(g: NDArray[np.float64], H: NDArray[np.float64], radius: float) -> _Step:
+    """Newton step within a radius; curvature below zero counts by its size, and is followed up to the radius."""
+    if not len(g):
+        return _Step(g, 0.0, 0.0, H)
+    values, vectors = np.linalg.eigh(H)
+    largest = max(float(np.abs(values).max()), 1e-300)
+    negative = bool(values[0] < -_NEGATIVE * largest)
+    size = np.maximum(np.abs(values), _FLAT * largest)
+    slopes = g @ vectors
+    along = -slopes / size
+    decrement = math.inf if negative else -0.5 * float(slopes @ along)
+    length = math.sqrt(float(along @ along))
+    inverse = (vectors / size) @ vectors.T
+    if length > radius:
+        along *= radius / length
+    elif negative:
+        sign = -1.0 if slopes[0] > 0.0 else 1.0
+        along[0] += sign * (math.sqrt(max(radius**2 - float(along[1:] @ along[1:]), 0.0)) - abs(along[0]))
+    gain = -float(slopes @ along + 0.5 * (values * along) @ along)
+    return _Step(vectors @ along, gain, decrement, inverse)
+
+
+def _point(psi: NDArray[np.float64], here: DevianceAt, newton: _Step, free: NDArray[np.bool_]) -> ProfilePoint:
+    """The minimum next to a point that is close to it."""
+    cross = here.hessian[0, free]
+    last = -newton.inverse @ here.gradient[free]
+    tangent = np.zeros(len(psi) - 1)
+    tangent[free[1:]] = -newton.inverse @ cross
+    others = psi[1:].copy()
+    others[free[1:]] += last
+    return ProfilePoint(
+        position=float(psi[0]),
+        others=others,
+        deviance=here.value - newton.decrement,
+        slope=float(here.gradient[0] + cross @ last),
+        curvature=float(here.hessian[0, 0] + cross @ tangent[free[1:]]),
+        tangent=tangent,
+    )

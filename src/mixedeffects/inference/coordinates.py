@@ -1,0 +1,208 @@
+"""Coordinates of (theta, log sigma) in which a standard deviation, a correlation or sigma is the first one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from mixedeffects.optimize.canonical import transformed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.criterion import GaussianCriterion
+    from mixedeffects.fit import LmmFit
+    from mixedeffects.inference.parameters import Parameter
+
+
+class Coordinates(Protocol):
+    """A change of variables psi -> (theta, log sigma), both (d + 1,); psi[0] belongs to the parameter of interest.
+
+    Attributes
+    ----------
+    transforms : list of ndarray (k, k)
+        For each block the matrix that takes Lambda(theta) to the working columns.
+    estimate : ndarray (d + 1,)
+        psi at the estimates.
+    domain : (float, float)
+        The values that psi[0] may take; at a finite end the profile is even.
+    lower : ndarray (d + 1,)
+        Bounds of psi from below.
+    reach : float
+        A change of psi[0] that is large, for want of a curvature.
+    """
+
+    transforms: list[NDArray[np.float64]]
+    estimate: NDArray[np.float64]
+    domain: tuple[float, float]
+    lower: NDArray[np.float64]
+    reach: float
+
+    def expand(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (theta, log sigma) and the matrix of derivatives in psi, (d + 1, d + 1)."""
+
+    def second(self, psi: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of the second derivatives of (theta, log sigma) in psi, weighted by a gradient in them."""
+
+    def reported(self, position: float) -> float:
+        """Return the parameter on its own scale."""
+
+
+class SigmaCoordinates:
+    """psi = (log sigma, theta), theta that of the working columns."""
+
+    def __init__(self, fit: LmmFit) -> None:
+        criterion = fit.objective
+        self.transforms = [np.eye(k) for k in criterion.layout.block_widths]
+        theta = criterion.layout.theta(_working_factors(fit))
+        self.estimate = np.append(math.log(fit.solution.sigma), theta)
+        self.domain = (-math.inf, math.inf)
+        self.lower = np.full(len(self.estimate), -math.inf)
+        self.reach = 1.0
+        self._J = np.roll(np.eye(len(self.estimate)), 1, axis=1)
+
+    def expand(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (theta, log sigma) and its derivatives."""
+        return np.append(psi[1:], psi[0]), self._J
+
+    def second(self, psi: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return zeros: the change of variables is linear."""
+        return np.zeros((len(psi), len(psi)))
+
+    def reported(self, position: float) -> float:
+        """Return sigma."""
+        return math.exp(position)
+
+
+class SdCoordinates:
+    """psi = (sd / c, theta without its first entry of the term, log sigma).
+
+    The columns of the term are rotated so that the first of the rotated effects is the column's own, in units in which
+    its column has unit mean square beside the others (c is the length of the column's row in T^-1); then the first
+    entry of Lambda is psi[0] / sigma.
+    """
+
+    def __init__(self, fit: LmmFit, parameter: Parameter) -> None:
+        rows = np.linalg.inv(fit.objective.basis.T[parameter.term])[[parameter.row]]
+        self.transforms, theta, K = _rotated(fit, parameter.term, rows)
+        self._scale = float(K[0, 0])
+        self._at = _first_entry(fit.objective, parameter.term)
+        log_sigma = math.log(fit.solution.sigma)
+        z = np.append(theta, log_sigma)
+        self._order = np.append(self._at, np.delete(np.arange(len(z)), self._at))
+        self.estimate = z[self._order]
+        self.estimate[0] = theta[self._at] * fit.solution.sigma
+        self.domain = (0.0, math.inf)
+        self.lower = np.full(len(z), -math.inf)
+        self.reach = 0.5 * (fit.solution.sigma + self.estimate[0])
+        self._J = np.eye(len(z))[:, self._order]
+
+    def expand(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (theta, log sigma) and its derivatives."""
+        shrink = math.exp(-psi[-1])
+        z, J = np.empty_like(psi), self._J.copy()
+        z[self._order] = psi
+        z[self._at] = psi[0] * shrink
+        J[self._at, 0] = shrink
+        J[self._at, -1] = -psi[0] * shrink
+        return z, J
+
+    def second(self, psi: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weighted second derivatives, those of psi[0] / sigma."""
+        out = np.zeros((len(psi), len(psi)))
+        weighted = float(gradient[self._at]) * math.exp(-psi[-1])
+        out[0, -1] = out[-1, 0] = -weighted
+        out[-1, -1] = weighted * psi[0]
+        return out
+
+    def reported(self, position: float) -> float:
+        """Return the standard deviation."""
+        return position * self._scale
+
+
+class CorrelationCoordinates:
+    """psi = (alpha, a, tau, theta without three entries of the term, log sigma), correlation sin(alpha).
+
+    The columns of the term are rotated so that the first two of the rotated effects span those of the pair (c, r), which
+    are K times them, K lower triangular. Then Lambda_11 = a >= 0, Lambda_21 = tau sin(alpha) - a K_21 / K_22 and
+    Lambda_22 = tau cos(alpha), tau >= 0: the rows of K Lambda are a K_11 (1, 0) and tau K_22 (sin alpha, cos alpha).
+    """
+
+    def __init__(self, fit: LmmFit, parameter: Parameter) -> None:
+        inverse = np.linalg.inv(fit.objective.basis.T[parameter.term])
+        self.transforms, theta, K = _rotated(fit, parameter.term, inverse[[parameter.column, parameter.row]])
+        self._kappa = float(K[1, 0] / K[1, 1])
+        first = _first_entry(fit.objective, parameter.term)
+        self._a, self._b = first, first + 1
+        self._c = first + fit.objective.layout.widths[parameter.term]
+        z = np.append(theta, math.log(fit.solution.sigma))
+        named = [self._b, self._a, self._c]
+        self._order = np.append(named, np.delete(np.arange(len(z)), named))
+        self.estimate = z[self._order]
+        across = z[self._b] + self._kappa * z[self._a]
+        self.estimate[0] = math.atan2(across, z[self._c])
+        self.estimate[2] = math.hypot(across, z[self._c])
+        self.domain = (-0.5 * math.pi, 0.5 * math.pi)
+        self.lower = np.full(len(z), -math.inf)
+        self.lower[1:3] = 0.0
+        self.reach = 0.5
+        self._J = np.eye(len(z))[:, self._order]
+
+    def expand(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (theta, log sigma) and its derivatives."""
+        sin, cos = math.sin(psi[0]), math.cos(psi[0])
+        z, J = np.empty_like(psi), self._J.copy()
+        z[self._order] = psi
+        z[self._b] = psi[2] * sin - self._kappa * psi[1]
+        z[self._c] = psi[2] * cos
+        J[self._b, :3] = psi[2] * cos, -self._kappa, sin
+        J[self._c, :3] = -psi[2] * sin, 0.0, cos
+        return z, J
+
+    def second(self, psi: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weighted second derivatives."""
+        sin, cos = math.sin(psi[0]), math.cos(psi[0])
+        g_b, g_c = float(gradient[self._b]), float(gradient[self._c])
+        out = np.zeros((len(psi), len(psi)))
+        out[0, 0] = -psi[2] * (sin * g_b + cos * g_c)
+        out[0, 2] = out[2, 0] = cos * g_b - sin * g_c
+        return out
+
+    def reported(self, position: float) -> float:
+        """Return the correlation."""
+        return math.sin(position)
+
+
+def _working_factors(fit: LmmFit) -> list[NDArray[np.float64]]:
+    """Factors of the working columns at the estimates."""
+    factors = fit.objective.layout.factors(fit.solution.theta)
+    return [transformed(T, L) for T, L in zip(fit.objective.basis.T, factors, strict=True)]
+
+
+def _rotated(
+    fit: LmmFit, term: int, rows: NDArray[np.float64]
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64], NDArray[np.float64]]:
+    """Rotate the working columns of a term so that its first effects span given combinations of them.
+
+    Returns the transforms, theta at the estimates, and the lower triangular K with rows = K times the first effects.
+    """
+    layout = fit.objective.layout
+    Q, R = np.linalg.qr(rows.T, mode="complete")
+    m = len(rows)
+    signs = np.ones(len(Q))
+    signs[:m] = np.where(np.diag(R) < 0.0, -1.0, 1.0)
+    Q = Q * signs
+    K = (R[:m] * signs[:m, None]).T
+    factors = _working_factors(fit)
+    factors[term] = transformed(Q.T @ fit.objective.basis.T[term], layout.factors(fit.solution.theta)[term])
+    transforms = [np.eye(k) for k in layout.block_widths]
+    place = layout.columns_of(term)
+    transforms[layout.block_of[term]][place, place] = Q
+    return transforms, layout.theta(factors), K
+
+
+def _first_entry(criterion: GaussianCriterion, term: int) -> int:
+    """Where a term's part of theta begins."""
+    return sum(k * (k + 1) // 2 for k in criterion.layout.widths[:term])

@@ -1,0 +1,295 @@
+"""Profile likelihood of every parameter of a linear mixed model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixedeffects.errors import DataError
+from mixedeffects.fit import fit_lmm
+from mixedeffects.frame import to_frame
+from mixedeffects.inference.coefficient_profile import CoefficientProfile
+from mixedeffects.inference.constrained import ProfileFunction, VarianceProfile
+from mixedeffects.inference.coordinates import Coordinates, CorrelationCoordinates, SdCoordinates, SigmaCoordinates
+from mixedeffects.inference.deviance import Deviance
+from mixedeffects.inference.interval_estimates import Intervals, normal_quantile
+from mixedeffects.inference.parameters import Parameter, estimates, parameters, select
+from mixedeffects.inference.signed_root import Knot, SignedRoot
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.fit import LmmFit
+
+_STEPS = 8  # on each side of the estimate
+_FURTHEST = NormalDist().inv_cdf(0.995)  # zeta, the root of the 0.99 quantile of chi-square with 1 degree of freedom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProfileCurve:
+    """The profile of one parameter.
+
+    Attributes
+    ----------
+    name : str
+        The parameter.
+    estimate : float
+        Its maximum likelihood estimate.
+    value : ndarray (m,)
+        Values at which it was fixed, increasing; none if the parameter is not defined at the estimates.
+    zeta : ndarray (m,)
+        Signed roots, sign(value - estimate) sqrt(D(value) - D_min).
+    """
+
+    name: str
+    estimate: float
+    value: NDArray[np.float64]
+    zeta: NDArray[np.float64]
+    _root: SignedRoot | None = field(repr=False)
+    _knots: tuple[Knot, ...] = field(repr=False)
+
+    def limits(self, quantile: float) -> tuple[float, float]:
+        """Return where zeta is -quantile and quantile; an end of the parameter's range where zeta stays within."""
+        return _limits(self._root, self._knots, quantile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Profile:
+    """Profiles of parameters; iterates over its curves.
+
+    Attributes
+    ----------
+    curves : tuple of ProfileCurve
+        One for each parameter.
+    message : str
+        What else there is to say, as that a fit by REML was refitted by maximum likelihood; empty if nothing.
+    data_kind : str
+        The library of the data.
+    """
+
+    curves: tuple[ProfileCurve, ...]
+    message: str
+    data_kind: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters."""
+        return tuple(curve.name for curve in self.curves)
+
+    def __len__(self) -> int:
+        return len(self.curves)
+
+    def __iter__(self) -> Iterator[ProfileCurve]:
+        return iter(self.curves)
+
+    def __getitem__(self, name: str) -> ProfileCurve:
+        """Return the curve of a parameter."""
+        for curve in self.curves:
+            if curve.name == name:
+                return curve
+        raise DataError(f"there is no profile of {name!r}; there are those of {', '.join(self.names)}")
+
+    def to_frame(self) -> Any:
+        """Return a frame of the data's library with columns param, value and zeta, one row for each point."""
+        columns = {
+            "param": [curve.name for curve in self.curves for _ in curve.value],
+            "value": np.concatenate([np.empty(0), *(curve.value for curve in self.curves)]),
+            "zeta": np.concatenate([np.empty(0), *(curve.zeta for curve in self.curves)]),
+        }
+        return to_frame(columns, self.data_kind, text=("param",))
+
+    def confint(self, level: float = 0.95, params: str | Sequence[str] | None = None) -> Intervals:
+        """Profile likelihood intervals: the values where zeta is within the normal quantiles.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level.
+        params : str or sequence of str, optional
+            Parameters; all by default.
+
+        Returns
+        -------
+        Intervals
+            The limits are exact to about 1e-8 of the interval's width: they are found on the profile, not on a spline.
+
+        Raises
+        ------
+        DataError
+            For a level outside (0, 1), or a parameter that was not profiled.
+        ConvergenceError
+            If a limit is not found.
+        """
+        quantile = normal_quantile(level)
+        wanted = self.names if params is None else [params] if isinstance(params, str) else list(params)
+        curves = [self[name] for name in wanted]
+        limits = np.array([curve.limits(quantile) for curve in curves]).reshape(-1, 2)
+        return Intervals(
+            names=tuple(curve.name for curve in curves),
+            estimate=np.array([curve.estimate for curve in curves]),
+            lower=limits[:, 0],
+            upper=limits[:, 1],
+            level=float(level),
+            method="profile",
+            message=self.message,
+        )
+
+
+def profile(fit: LmmFit, params: str | Sequence[str] | None = None) -> Profile:
+    """Profile the deviance in each parameter.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        A fit; one by REML is refitted by maximum likelihood, and `message` says so.
+    params : str or sequence of str, optional
+        Names of parameters, ``"theta_"`` for all but the coefficients, ``"beta_"`` for the coefficients; all by
+        default.
+
+    Returns
+    -------
+    Profile
+        About 16 points for each parameter, with zeta from -2.58 to 2.58 unless the parameter's range ends before: a
+        standard deviation at 0, a correlation at -1 and 1. A correlation that involves a standard deviation estimated
+        as 0 has no points.
+
+    Raises
+    ------
+    DataError
+        For an unknown parameter, or a fit at a fixed theta.
+    ConvergenceError
+        If a minimum is not found, or one that is lower than the fit.
+
+    Notes
+    -----
+    D is minus twice the log-likelihood. With one parameter x fixed it is minimized over all others, and
+    zeta(x) = sign(x - xhat) sqrt(D(x) - D(xhat)) [1]_, [2]_: a straight line if the likelihood is quadratic.
+
+    References
+    ----------
+    .. [1] Bates & Watts (1988), Nonlinear regression analysis and its applications, section 6.1.
+    .. [2] Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software 67(1), section 5.1.
+    """
+    chosen = select(parameters(fit.model), params)
+    ml, message = maximum_likelihood(fit)
+    curves = []
+    for parameter, root, estimate in signed_roots(ml, chosen):
+        knots = () if root is None else _knots(root)
+        values = [] if root is None else [root.function.reported(knot.position) for knot in knots]
+        curves.append(
+            ProfileCurve(
+                name=parameter.name,
+                estimate=estimate,
+                value=np.array(values, dtype=np.float64),
+                zeta=np.array([knot.zeta for knot in knots], dtype=np.float64),
+                _root=root,
+                _knots=knots,
+            )
+        )
+    return Profile(curves=tuple(curves), message=message, data_kind=fit.model.data_kind)
+
+
+def profile_limits(
+    fit: LmmFit, chosen: Sequence[Parameter], quantile: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Limits straight from the estimates, without the points between.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        By maximum likelihood.
+    chosen : sequence of Parameter
+        Parameters of its model.
+    quantile : float
+        Of zeta.
+
+    Returns
+    -------
+    estimate : ndarray (m,)
+        Estimates.
+    limits : ndarray (m, 2)
+        Limits.
+    """
+    rows, found = [], []
+    for _, root, estimate in signed_roots(fit, chosen):
+        knots = () if root is None else (root.at_estimate(),)
+        rows.append(_limits(root, knots, quantile))
+        found.append(estimate)
+    return np.array(found), np.array(rows).reshape(-1, 2)
+
+
+def maximum_likelihood(fit: LmmFit) -> tuple[LmmFit, str]:
+    """Return the fit by maximum likelihood to the same design, and what there is to say about it.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+
+    Raises
+    ------
+    DataError
+        If theta was not estimated.
+    """
+    if fit.control.fixed_theta is not None:
+        raise DataError(
+            "the fit has a fixed theta, so that there is no minimum to profile from; fit without "
+            "control=Control(fixed_theta=...)"
+        )
+    messages = []
+    if fit.reml:
+        fit = fit_lmm(fit.model, reml=False, control=fit.control)
+        messages.append("profiles are of the deviance: the model was refitted by maximum likelihood")
+    if not fit.optimum.converged:
+        messages.append(f"the fit by maximum likelihood did not converge: {fit.optimum.message}")
+    return fit, "; ".join(messages)
+
+
+def signed_roots(fit: LmmFit, chosen: Sequence[Parameter]) -> Iterator[tuple[Parameter, SignedRoot | None, float]]:
+    """Yield each parameter with its signed root, None for a correlation that is not defined, and its estimate.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        By maximum likelihood.
+    chosen : sequence of Parameter
+        Parameters of its model.
+    """
+    deviance = Deviance(fit.objective)
+    for parameter, estimate in zip(chosen, estimates(fit, chosen), strict=True):
+        function: ProfileFunction
+        if math.isnan(estimate):
+            yield parameter, None, math.nan
+            continue
+        if parameter.kind == "coefficient":
+            function = CoefficientProfile(fit, parameter.row)
+        else:
+            function = VarianceProfile(parameter.name, _coordinates(fit, parameter), deviance)
+        yield parameter, SignedRoot(function, fit.criterion), float(estimate)
+
+
+def _coordinates(fit: LmmFit, parameter: Parameter) -> Coordinates:
+    if parameter.kind == "sd":
+        return SdCoordinates(fit, parameter)
+    if parameter.kind == "cor":
+        return CorrelationCoordinates(fit, parameter)
+    return SigmaCoordinates(fit)
+
+
+def _knots(root: SignedRoot) -> tuple[Knot, ...]:
+    """Points on both sides of the estimate and the estimate itself, by increasing position."""
+    middle = root.at_estimate()
+    below, above = (root.march(middle, target, _STEPS) for target in (-_FURTHEST, _FURTHEST))
+    return (*reversed(below), middle, *above)
+
+
+def _limits(root: SignedRoot | None, knots: Sequence[Knot], quantile: float) -> tuple[float, float]:
+    if root is None:
+        return math.nan, math.nan
+    lower, upper = (root.function.reported(root.solve(target, knots)) for target in (-quantile, quantile))
+    return lower, upper

@@ -1,0 +1,181 @@
+"""The signed root of a profile deviance, zeta(x) = sign(x - estimate) sqrt(D(x) - D_min): its values and its inverse."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mixedeffects.errors import ConvergenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixedeffects.inference.constrained import ProfileFunction, ProfilePoint
+
+_CLOSE = 1e-5  # of zeta: from here one more Newton step is exact to about its square
+_NEW_MINIMUM = 1e-4  # of the deviance: lower than the minimum by so much is another minimum
+_MOST_POINTS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Knot:
+    """A point of the profile with zeta and its derivative in the position."""
+
+    point: ProfilePoint
+    zeta: float
+    slope: float
+
+    @property
+    def position(self) -> float:
+        """Where the parameter is fixed."""
+        return self.point.position
+
+
+class SignedRoot:
+    """Signed root of a profile deviance.
+
+    Parameters
+    ----------
+    function : ProfileFunction
+        The profile deviance.
+    minimum : float
+        The deviance at the estimates.
+    """
+
+    def __init__(self, function: ProfileFunction, minimum: float) -> None:
+        self.function = function
+        self._minimum = minimum
+
+    def at_estimate(self) -> Knot:
+        """Return the knot of the estimate: zeta is 0, its derivative the root of half the curvature."""
+        point = self.function.at_estimate()
+        self._check(point)
+        slope = math.sqrt(0.5 * point.curvature) if point.curvature > 0.0 else 0.0
+        # Without enough curvature to tell, the first step is a large one.
+        return Knot(point=point, zeta=0.0, slope=max(slope, 0.2 / self.function.reach))
+
+    def at(self, position: float, near: Knot) -> Knot:
+        """Return the knot at a position, starting from one nearby."""
+        others = near.point.others + (position - near.position) * near.point.tangent
+        point = self.function.at(position, others)
+        self._check(point)
+        side = 1.0 if position >= self.function.estimate else -1.0
+        zeta = side * math.sqrt(max(point.deviance - self._minimum, 0.0))
+        return Knot(point=point, zeta=zeta, slope=0.5 * point.slope / zeta if zeta else 0.0)
+
+    def solve(self, target: float, known: Sequence[Knot]) -> float:
+        """Find the position where zeta is `target`, or the end of the domain if zeta does not get there.
+
+        Parameters
+        ----------
+        target : float
+            Not 0; its sign is the side of the estimate.
+        known : sequence of Knot
+            Knots that exist already; the one of the estimate among them.
+
+        Returns
+        -------
+        float
+            A position.
+
+        Raises
+        ------
+        ConvergenceError
+            If a point cannot be computed, or a lower minimum of the deviance is found.
+
+        Notes
+        -----
+        Inverse cubic interpolation of zeta on the two knots next to the target, within a bracket; the last step is
+        Newton's. zeta is nearly a straight line, so that two or three points are enough.
+        """
+        side = math.copysign(1.0, target)
+        end = self.function.domain[0 if side < 0.0 else 1]
+        own = [knot for knot in known if knot.zeta * side > 0.0 or knot.zeta == 0.0]
+        inner = max((k for k in own if k.zeta * side <= target * side), key=lambda k: k.position * side)
+        outer = min(
+            (k for k in own if k.zeta * side > target * side), key=lambda k: k.position * side, default=None
+        )
+        if inner.position == end:
+            return end
+        for _ in range(_MOST_POINTS):
+            knot = self.at(self._guess(target, inner, outer, end), _nearest(target, inner, outer))
+            if abs(knot.zeta - target) <= _CLOSE and knot.slope > 0.0:
+                return knot.position + (target - knot.zeta) / knot.slope
+            if knot.zeta * side > target * side:
+                outer = knot
+            elif knot.position == end:
+                return end
+            else:
+                inner = knot
+            if outer is not None and abs(outer.position - inner.position) <= 1e-13 * abs(outer.position):
+                return outer.position
+        raise ConvergenceError(
+            f"no limit of {self.function.name} was found; its profile deviance may have several minima. "
+            "Look at profile().to_frame(), or use the bootstrap"
+        )
+
+    def march(self, start: Knot, target: float, n_steps: int) -> list[Knot]:
+        """Knots from the estimate outwards, zeta about evenly spaced, until `target` or the end of the domain.
+
+        Parameters
+        ----------
+        start : Knot
+            The knot of the estimate.
+        target : float
+            Not 0; its sign is the side of the estimate.
+        n_steps : int
+            Number of knots if zeta is a straight line; there are at most three times as many.
+        """
+        side = math.copysign(1.0, target)
+        end = self.function.domain[0 if side < 0.0 else 1]
+        out: list[Knot] = []
+        here = start
+        while len(out) < 3 * n_steps and here.zeta * side < target * side * (1.0 - 1e-3) and here.position != end:
+            step = side * abs(target) / n_steps / max(here.slope, 0.2 / self.function.reach / n_steps)
+            position = here.position + step
+            position = end if (end - position) * side <= 0.1 * abs(step) else position
+            here = self.at(position, here)
+            out.append(here)
+        return out
+
+    def _guess(self, target: float, inner: Knot, outer: Knot | None, end: float) -> float:
+        """The next position to try."""
+        side = math.copysign(1.0, target)
+        if outer is None:
+            slope = max(inner.slope, 0.2 / self.function.reach)
+            position = inner.position + (target - inner.zeta) / slope
+            return end if (end - position) * side <= 0.0 else position
+        width = outer.position - inner.position
+        position = _inverse_hermite(target, inner, outer)
+        if not 0.02 <= (position - inner.position) / width <= 0.98:
+            near = _nearest(target, inner, outer)
+            position = near.position + (target - near.zeta) / near.slope if near.slope > 0.0 else math.nan
+        if not 0.0 < (position - inner.position) / width < 1.0:
+            position = inner.position + 0.5 * width
+        return position
+
+    def _check(self, point: ProfilePoint) -> None:
+        if point.deviance < self._minimum - _NEW_MINIMUM:
+            where = f"{self.function.name} = {self.function.reported(point.position):.6g}"
+            raise ConvergenceError(
+                f"the profile found a deviance of {point.deviance:.10g} at {where}, below {self._minimum:.10g} of the "
+                "fit, which is only a local minimum. Fit again from another control=Control(start=...)"
+            )
+
+
+def _nearest(target: float, inner: Knot, outer: Knot | None) -> Knot:
+    if outer is None or abs(inner.zeta - target) <= abs(outer.zeta - target):
+        return inner
+    return outer
+
+
+def _inverse_hermite(target: float, a: Knot, b: Knot) -> float:
+    """Position as a cubic in zeta through two knots with their derivatives; NaN where a derivative is not positive."""
+    if not (a.slope > 0.0 and b.slope > 0.0):
+        return math.nan
+    h = b.zeta - a.zeta
+    t = (target - a.zeta) / h
+    rise = b.position - a.position
+    first, last = h / a.slope - rise, rise - h / b.slope
+    return a.position + t * rise + t * (1.0 - t) * ((1.0 - t) * first + t * last)
