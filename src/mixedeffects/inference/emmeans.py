@@ -1,0 +1,333 @@
+"""Estimated marginal means: predictions on a reference grid, averaged over the other predictors with equal weights."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixedeffects.errors import DataError
+from mixedeffects.frame import to_frame
+from mixedeffects.inference.dispatch import checked_ddf, t_test
+from mixedeffects.inference.fixed_terms import estimability
+from mixedeffects.inference.multiplicity import Adjust, adjusted_p, checked_adjust, critical_values
+from mixedeffects.inference.reference_grid import reference_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.fit import LmmFit
+
+_OPERATOR = re.compile(r"[-+*/]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MarginalTable:
+    """A table of means or contrasts.
+
+    Attributes
+    ----------
+    columns : dict of str to list or ndarray
+        The columns in order.
+    text : tuple of str
+        Those that name rows.
+    kind : str
+        The library of the caller's data.
+    """
+
+    columns: dict[str, Any]
+    text: tuple[str, ...]
+    kind: str
+
+    def to_frame(self) -> Any:
+        """Return the table as a frame of the caller's library."""
+        return to_frame(self.columns, self.kind, text=self.text)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MarginalMeans(MarginalTable):
+    """Estimated marginal means.
+
+    Attributes
+    ----------
+    columns : dict of str to list or ndarray
+        The predictors of `specs`, then of `by`, estimate, std_error, df, lower, upper; NaN for means that are not
+        estimable.
+    fit : LmmFit
+        The fit.
+    specs, by : tuple of str
+        The predictors whose means these are, and those within whose combinations they are compared.
+    L : ndarray (r, p_full)
+        The means as contrasts of all coefficients, aliased ones included; the first of `specs` runs fastest, then `by`.
+    offset : ndarray (r,)
+        Added to L beta.
+    ddf : str
+        Method for the degrees of freedom.
+    level : float
+        Confidence level.
+    """
+
+    fit: LmmFit
+    specs: tuple[str, ...]
+    by: tuple[str, ...]
+    L: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    ddf: str
+    level: float
+
+    def contrasts(
+        self,
+        method: str | Mapping[str, Any] = "pairwise",
+        adjust: str | None = None,
+        *,
+        level: float | None = None,
+    ) -> MarginalTable:
+        """Compare the means, within each combination of the `by` predictors.
+
+        Parameters
+        ----------
+        method : "pairwise" or mapping of str to weights
+            All differences of two means; or contrasts by name, each a sequence with a weight for each mean, or a
+            mapping of levels (tuples of levels for several predictors) to weights, the others being zero.
+        adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}, optional
+            For comparing several contrasts, within each combination of `by`; ``"tukey"`` by default for
+            pairwise differences, ``"none"`` for other contrasts.
+        level : float, optional
+            Joint confidence level, that of the means by default.
+
+        Returns
+        -------
+        MarginalTable
+            Columns contrast, the `by` predictors, estimate, std_error, df, lower, upper, statistic, p_value. p-values
+            and intervals are adjusted; intervals with ``"holm"`` are Bonferroni's.
+
+        Raises
+        ------
+        DataError
+            For another method or adjustment, weights that do not fit the means, or Tukey's adjustment of contrasts that
+            are no pairwise differences.
+        """
+        chosen = checked_adjust(adjust or ("tukey" if isinstance(method, str) else "none"))
+        joint = self.level if level is None else _checked_level(level)
+        n_means, combinations = self._sizes()
+        labels, weights = self._weights(method, n_means)
+        if chosen == "tukey" and not isinstance(method, str):
+            raise DataError(
+                "adjust='tukey' is for all pairwise differences; choose 'bonferroni', 'holm', 'sidak' or 'none' for "
+                "contrasts of your own"
+            )
+        tests = [
+            _estimates(self.fit, weights @ self.L[rows], weights @ self.offset[rows], self.ddf)
+            for rows in (slice(i * n_means, (i + 1) * n_means) for i in range(combinations))
+        ]
+        columns: dict[str, Any] = {"contrast": labels * combinations}
+        for name in self.by:
+            columns[name] = [value for value in self.columns[name][::n_means] for _ in labels]
+        columns |= _joined([_with_intervals(test, joint, chosen, n_means) for test in tests])
+        return MarginalTable(columns=columns, text=("contrast", *self.by), kind=self.kind)
+
+    def _sizes(self) -> tuple[int, int]:
+        """Number of means in a comparison, and of comparisons."""
+        n_means = math.prod(len(dict.fromkeys(self.columns[name])) for name in self.specs)
+        return n_means, len(self.L) // n_means
+
+    def _weights(self, method: str | Mapping[str, Any], n_means: int) -> tuple[list[str], NDArray[np.float64]]:
+        if isinstance(method, str):
+            if method != "pairwise":
+                raise DataError(
+                    f"method={method!r} is not known; choose 'pairwise' or give a mapping of weights by name"
+                )
+            return self._pairwise(n_means)
+        if not isinstance(method, Mapping) or not method:
+            raise DataError(f"contrasts are 'pairwise' or a mapping of weights by name, not {method!r}")
+        keys = [key if len(key) > 1 else key[0] for key in self._levels(n_means)]
+        rows = [_one_contrast(str(name), given, keys) for name, given in method.items()]
+        return [str(name) for name in method], np.array(rows)
+
+    def _levels(self, n_means: int) -> list[tuple[Hashable, ...]]:
+        return list(zip(*(list(self.columns[name][:n_means]) for name in self.specs), strict=True))
+
+    def _pairwise(self, n_means: int) -> tuple[list[str], NDArray[np.float64]]:
+        if n_means < 2:
+            raise DataError(f"there is one mean of {', '.join(self.specs)} only: nothing to compare it with")
+        # Levels that are numbers say little by themselves.
+        prefix = {name: name if all(map(_is_number, self.columns[name])) else "" for name in self.specs}
+        names = [
+            " ".join(f"{prefix[spec]}{_label(value)}" for spec, value in zip(self.specs, levels, strict=True))
+            for levels in self._levels(n_means)
+        ]
+        names = [f"({name})" if _OPERATOR.search(name) else name for name in names]
+        pairs = list(itertools.combinations(range(n_means), 2))
+        weights = np.zeros((len(pairs), n_means))
+        for row, (i, j) in enumerate(pairs):
+            weights[row, i], weights[row, j] = 1.0, -1.0
+        return [f"{names[i]} - {names[j]}" for i, j in pairs], weights
+
+
+def emmeans(
+    fit: LmmFit,
+    specs: str | Sequence[str],
+    by: str | Sequence[str] | None = None,
+    at: Mapping[str, Any] | None = None,
+    ddf: str = "satterthwaite",
+    *,
+    level: float = 0.95,
+) -> MarginalMeans:
+    """Estimate marginal means.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    specs : str or sequence of str
+        The predictors whose means are wanted: columns of the data that the fixed part uses.
+    by : str or sequence of str, optional
+        Predictors within whose combinations the means are compared.
+    at : mapping of str to value or sequence of values, optional
+        Values of predictors, in place of all levels of a factor and of the mean of a covariate.
+    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        Method for the degrees of freedom.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    MarginalMeans
+        Predictions from the fixed effects on the grid of all combinations, averaged with equal weights over
+        the predictors that are not named; the first of `specs` runs fastest.
+
+    Raises
+    ------
+    DataError
+        For a name that is no predictor, or a value that it cannot have.
+    MixedEffectsError
+        If the method for the degrees of freedom is undefined for this fit.
+
+    References
+    ----------
+    .. [1] Searle, Speed & Milliken (1980), Population marginal means in the linear model, The American
+       Statistician 34(4), 216-221, doi:10.2307/2684063.
+    """
+    method, level = checked_ddf(ddf), _checked_level(level)
+    wanted = (specs,) if isinstance(specs, str) else tuple(specs)
+    within = () if by is None else (by,) if isinstance(by, str) else tuple(by)
+    grid = reference_grid(fit.model, at)
+    _check_names(wanted, within, list(grid.values))
+    L, offset = grid.averaged((*wanted, *within))
+    columns = _combinations({name: grid.values[name] for name in (*wanted, *within)})
+    tests = _with_intervals(_estimates(fit, L, offset, method), level, "none", len(L))
+    for name in ("estimate", "std_error", "df", "lower", "upper"):
+        columns[name] = tests[name]
+    return MarginalMeans(
+        columns=columns,
+        text=tuple(name for name in (*wanted, *within) if grid.values[name].dtype.kind not in "biuf"),
+        kind=fit.model.data_kind,
+        fit=fit,
+        specs=wanted,
+        by=within,
+        L=L,
+        offset=offset,
+        ddf=method,
+        level=level,
+    )
+
+
+def _check_names(specs: tuple[str, ...], by: tuple[str, ...], predictors: list[str]) -> None:
+    if not specs:
+        raise DataError("specs is empty; name the predictors whose means are wanted")
+    seen: set[str] = set()
+    for name in (*specs, *by):
+        if name not in predictors:
+            known = ", ".join(map(repr, predictors)) or "none"
+            raise DataError(f"{name!r} is no predictor of the fixed part; those are {known}")
+        if name in seen:
+            raise DataError(f"{name!r} is named twice in specs and by; name each predictor once")
+        seen.add(name)
+
+
+def _checked_level(level: float) -> float:
+    if not 0.0 < level < 1.0:
+        raise DataError(f"level={level!r} must lie between 0 and 1")
+    return float(level)
+
+
+def _combinations(values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Columns of all combinations, the first running fastest."""
+    rows = [row[::-1] for row in itertools.product(*(column.tolist() for column in reversed(list(values.values()))))]
+    return {name: [row[i] for row in rows] for i, name in enumerate(values)}
+
+
+def _estimates(
+    fit: LmmFit, L: NDArray[np.float64], offset: NDArray[np.float64], ddf: str
+) -> dict[str, NDArray[np.float64]]:
+    """Estimate, standard error and degrees of freedom of each row; NaN where it is not estimable."""
+    reduced, estimable = estimability(fit.model).reduce(L)
+    estimate, std_error, df = (np.full(len(L), np.nan) for _ in range(3))
+    for i in np.flatnonzero(estimable):
+        if not reduced[i].any():
+            estimate[i], std_error[i] = offset[i], 0.0  # known for certain: no coefficient is in it
+            continue
+        test = t_test(fit, reduced[i], ddf=ddf)
+        estimate[i], std_error[i], df[i] = test.estimate + offset[i], test.std_error, test.df
+    return {"estimate": estimate, "std_error": std_error, "df": df}
+
+
+def _with_intervals(
+    test: dict[str, NDArray[np.float64]], level: float, adjust: Adjust, n_means: int
+) -> dict[str, NDArray[np.float64]]:
+    """Add intervals, statistics and p-values of one family."""
+    estimate, std_error, df = test["estimate"], test["std_error"], test["df"]
+    half = np.where(std_error == 0.0, 0.0, critical_values(df, level, adjust, n_means) * std_error)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = np.where(std_error == 0.0, np.nan, estimate / std_error)
+    return {
+        **test,
+        "lower": estimate - half,
+        "upper": estimate + half,
+        "statistic": statistic,
+        "p_value": adjusted_p(statistic, df, adjust, n_means),
+    }
+
+
+def _joined(tests: list[dict[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
+    return {name: np.concatenate([test[name] for test in tests]) for name in tests[0]}
+
+
+def _one_contrast(name: str, given: Any, keys: list[Any]) -> NDArray[np.float64]:
+    """Weights of the means, from a sequence in their order or from a mapping of levels."""
+    if isinstance(given, Mapping):
+        unknown = [key for key in given if key not in keys]
+        if unknown:
+            shown = ", ".join(map(repr, keys[:10])) + (" ..." if keys[10:] else "")
+            raise DataError(f"contrast {name!r}: {unknown[0]!r} is no level; those are {shown}")
+        given = [given.get(key, 0.0) for key in keys]
+    try:
+        weights = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        weights = np.empty(0)
+    if weights.shape != (len(keys),) or not np.isfinite(weights).all() or not weights.any():
+        raise DataError(
+            f"contrast {name!r} needs {len(keys)} finite weights, not all zero, one for each of "
+            f"{', '.join(map(str, keys[:10]))}{' ...' if keys[10:] else ''}; not {given!r}"
+        )
+    return weights
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return not isinstance(value, bool)
+
+
+def _label(value: Any) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
