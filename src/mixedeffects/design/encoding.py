@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_NAME = r"(?:[^\W\d][\w.]*|`[^`]+`)"
+_PLAIN = re.compile(rf"\s*([01])\s*((?:\+\s*{_NAME}\s*)*)")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Encoding:
     """How an expression became columns, for doing the same to new data.
@@ -46,6 +50,27 @@ class Encoding:
     assign: tuple[tuple[str, slice], ...]
     spec: ModelSpec | None
     functions: Functions = field(default_factory=dict)
+
+
+def plain_names(expr: str, columns: Mapping[str, Column]) -> tuple[str, ...] | None:
+    """Column names of an expression that is a sum of a constant and numeric columns, else None."""
+    match = _PLAIN.fullmatch(expr)
+    if match is None:
+        return None
+    names = ["Intercept"] if match[1] == "1" else []
+    for name in re.findall(_NAME, match[2]):
+        column = columns.get(name.strip("`"))
+        if not isinstance(column, np.ndarray) or column.dtype.kind not in "iuf":
+            return None
+        if name.strip("`") not in names:
+            names.append(name.strip("`"))
+    return tuple(names)
+
+
+def plain_encoding(expr: str, names: tuple[str, ...]) -> Encoding:
+    """The encoding of a constant and plain numeric columns."""
+    assign = tuple(("1" if name == "Intercept" else name, slice(j, j + 1)) for j, name in enumerate(names))
+    return Encoding(expr=expr, names=names, assign=assign, spec=None)
 
 
 @lru_cache(maxsize=256)
@@ -83,6 +108,12 @@ def encode_columns(
     encoding : Encoding
         For `replay`.
     """
+    plain = None if contrasts else plain_names(expr, columns)
+    if plain is not None:  # as formulaic has it, without its cost
+        X = np.empty((n_rows, len(plain)), order="F")
+        for j, name in enumerate(plain):
+            X[:, j] = 1.0 if name == "Intercept" else columns[name]
+        return X, plain_encoding(expr, plain)
     try:
         readable, spelled = python_names(expr)
         parsed = _parsed(readable)

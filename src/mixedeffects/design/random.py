@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixedeffects.design.encoding import Encoding, encode_columns
+from mixedeffects.design.encoding import Encoding, encode_columns, plain_encoding, plain_names
 from mixedeffects.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
 
     from mixedeffects.design.materializer import Functions
     from mixedeffects.formula import Formula, RandomTerm
-    from mixedeffects.frame import Column, Factor, ModelFrame
-
-_NAME = r"(?:[^\W\d][\w.]*|`[^`]+`)"
-_PLAIN = re.compile(rf"\s*([01])\s*((?:\+\s*{_NAME}\s*)*)")
+    from mixedeffects.frame import Factor, ModelFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,10 +136,9 @@ def _columns(
     shared: Mapping[str, NDArray[np.float64]],
     functions: Functions | None,
 ) -> tuple[tuple[NDArray[np.float64], ...], Encoding]:
-    plain = _plain_names(term.expr, frame.columns)
+    plain = plain_names(term.expr, frame.columns)
     if plain is not None:
-        assign = tuple(("1" if name == "Intercept" else name, slice(j, j + 1)) for j, name in enumerate(plain))
-        encoding = Encoding(expr=term.expr, names=plain, assign=assign, spec=None)
+        encoding = plain_encoding(term.expr, plain)
         return tuple(_plain_column(name, frame, shared) for name in plain), encoding
     # The contrasts asked for concern the fixed part only, as in lme4.
     values, encoding = encode_columns(term.expr, frame.columns, frame.n_rows, functions=functions)
@@ -156,21 +151,6 @@ def _columns(
         else:
             columns.append(values[:, j])
     return tuple(columns), encoding
-
-
-def _plain_names(expr: str, columns: Mapping[str, Column]) -> tuple[str, ...] | None:
-    """Column names of an expression that is a sum of a constant and numeric columns, else None."""
-    match = _PLAIN.fullmatch(expr)
-    if match is None:
-        return None
-    names = ["Intercept"] if match[1] == "1" else []
-    for name in re.findall(_NAME, match[2]):
-        column = columns.get(name.strip("`"))
-        if not isinstance(column, np.ndarray) or column.dtype.kind not in "iuf":
-            return None
-        if name.strip("`") not in names:
-            names.append(name.strip("`"))
-    return tuple(names)
 
 
 def _plain_column(name: str, frame: ModelFrame, shared: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -42,6 +42,7 @@ class CoefficientProfile:
         self.name = fit.model.kept_names[column]
         self.estimate = float(fit.solution.beta[column])
         self.domain = (-np.inf, np.inf)
+        self.ceiling = np.inf
         self._sd = float(np.sqrt(fit.solution.vcov[column, column]))
         self.reach = 3.0 * self._sd
         self._fit = fit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -65,12 +65,15 @@ class ProfileFunction(Protocol):
         The positions there are; at a finite end the profile is even.
     reach : float
         A change of the position that is large, for want of a curvature.
+    ceiling : float
+        A deviance that the profile does not exceed; infinity if there is none.
     """
 
     name: str
     estimate: float
     domain: tuple[float, float]
     reach: float
+    ceiling: float
 
     def at_estimate(self) -> ProfilePoint:
         """Return the point of the estimate."""
@@ -105,6 +108,9 @@ class VarianceProfile:
         The change of variables that makes it the first one.
     deviance : Deviance
         The function of theta and log sigma.
+    ceiling : float
+        A deviance that is reached, or come near to, at every position: for a correlation that of the model in which
+        one of the two standard deviations is 0.
 
     Notes
     -----
@@ -112,11 +118,14 @@ class VarianceProfile:
     followed. At the end the minimum is corrected by the Newton decrement, the first derivative by the last step.
     """
 
-    def __init__(self, name: str, coordinates: Coordinates, deviance: Deviance) -> None:
+    def __init__(
+        self, name: str, coordinates: Coordinates, deviance: Deviance, *, ceiling: float = math.inf
+    ) -> None:
         self.name = name
         self.estimate = float(coordinates.estimate[0])
         self.domain = coordinates.domain
         self.reach = coordinates.reach
+        self.ceiling = ceiling
         self._coordinates = coordinates
         self._deviance = deviance
         self._tolerance = _EXACT_TOLERANCE if deviance.exact else _APPROXIMATE_TOLERANCE
@@ -168,7 +177,8 @@ class VarianceProfile:
             free[0] = False
             newton = _newton_step(here.gradient[free], here.hessian[np.ix_(free, free)], radius)
             if newton.decrement <= self._tolerance:
-                return _point(psi, here, newton, free)
+                point = _point(psi, here, newton, free)
+                return point if point.deviance < self.ceiling else _flat(point, self.ceiling)
             trial = psi.copy()
             trial[free] += newton.step
             trial = np.maximum(trial, lower)
@@ -226,3 +236,9 @@ def _point(psi: NDArray[np.float64], here: DevianceAt, newton: _Step, free: NDAr
         curvature=float(here.hessian[0, 0] + cross @ tangent[free[1:]]),
         tangent=tangent,
     )
+
+
+def _flat(point: ProfilePoint, ceiling: float) -> ProfilePoint:
+    """The point where the profile is at its ceiling; the minimum found is a local one."""
+    flat = np.zeros_like(point.tangent)
+    return replace(point, deviance=ceiling, slope=0.0, curvature=0.0, tangent=flat)

@@ -30,7 +30,8 @@ def adjusted_p(t: NDArray[np.float64], df: NDArray[np.float64], adjust: Adjust, 
     Parameters
     ----------
     t, df : ndarray (m,)
-        Statistics and degrees of freedom; NaN for a contrast that is not estimable, which does not count.
+        Statistics and degrees of freedom; NaN for a contrast that is not estimable, which counts all the same: the family
+        is what was asked for.
     adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}
         Tukey's is that of all pairwise comparisons of `n_means` means.
     n_means : int
@@ -42,7 +43,7 @@ def adjusted_p(t: NDArray[np.float64], df: NDArray[np.float64], adjust: Adjust, 
     """
     p: NDArray[np.float64] = 2.0 * stats.t.sf(np.abs(t), df)
     known = ~np.isnan(p)
-    m = int(known.sum())
+    m = len(p)
     if m <= 1 or adjust == "none":
         return p
     if adjust == "bonferroni":
@@ -52,7 +53,7 @@ def adjusted_p(t: NDArray[np.float64], df: NDArray[np.float64], adjust: Adjust, 
             return np.asarray(-np.expm1(m * np.log1p(-p)))
     if adjust == "holm":
         order = np.argsort(p[known], kind="stable")
-        stepwise = np.minimum(1.0, np.maximum.accumulate((m - np.arange(m)) * p[known][order]))
+        stepwise = np.minimum(1.0, np.maximum.accumulate((m - np.arange(len(order))) * p[known][order]))
         places = np.flatnonzero(known)[order]
         p[places] = stepwise
         return p
@@ -70,7 +71,7 @@ def critical_values(df: NDArray[np.float64], level: float, adjust: Adjust, n_mea
     Parameters
     ----------
     df : ndarray (m,)
-        Degrees of freedom; NaN for a contrast that is not estimable, which does not count.
+        Degrees of freedom; NaN for a contrast that is not estimable, which counts all the same.
     level : float
         Joint confidence level.
     adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}
@@ -78,7 +79,7 @@ def critical_values(df: NDArray[np.float64], level: float, adjust: Adjust, n_mea
     n_means : int
         Number of means compared.
     """
-    m = int((~np.isnan(df)).sum())
+    m = len(df)
     if m <= 1 or adjust == "none":
         alpha = 1.0 - level
     elif adjust in ("bonferroni", "holm"):

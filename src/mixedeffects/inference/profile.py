@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from mixedeffects.fit import fit_lmm
 from mixedeffects.frame import to_frame
 from mixedeffects.inference.coefficient_profile import CoefficientProfile
 from mixedeffects.inference.constrained import ProfileFunction, VarianceProfile
-from mixedeffects.inference.coordinates import Coordinates, CorrelationCoordinates, SdCoordinates, SigmaCoordinates
+from mixedeffects.inference.coordinates import CorrelationCoordinates, SdCoordinates, SigmaCoordinates
 from mixedeffects.inference.deviance import Deviance
 from mixedeffects.inference.interval_estimates import Intervals, normal_quantile
 from mixedeffects.inference.parameters import Parameter, estimates, parameters, select
@@ -268,17 +268,22 @@ def signed_roots(fit: LmmFit, chosen: Sequence[Parameter]) -> Iterator[tuple[Par
             continue
         if parameter.kind == "coefficient":
             function = CoefficientProfile(fit, parameter.row)
+        elif parameter.kind == "sd":
+            function = VarianceProfile(parameter.name, SdCoordinates(fit, parameter), deviance)
+        elif parameter.kind == "cor":
+            ceiling = min(_without_sd(fit, parameter, at, deviance) for at in (parameter.row, parameter.column))
+            coordinates = CorrelationCoordinates(fit, parameter)
+            function = VarianceProfile(parameter.name, coordinates, deviance, ceiling=ceiling)
         else:
-            function = VarianceProfile(parameter.name, _coordinates(fit, parameter), deviance)
+            function = VarianceProfile(parameter.name, SigmaCoordinates(fit), deviance)
         yield parameter, SignedRoot(function, fit.criterion), float(estimate)
 
 
-def _coordinates(fit: LmmFit, parameter: Parameter) -> Coordinates:
-    if parameter.kind == "sd":
-        return SdCoordinates(fit, parameter)
-    if parameter.kind == "cor":
-        return CorrelationCoordinates(fit, parameter)
-    return SigmaCoordinates(fit)
+def _without_sd(fit: LmmFit, correlation: Parameter, column: int, deviance: Deviance) -> float:
+    """The deviance with the standard deviation of one column of a correlation at 0: every correlation comes near it."""
+    sd = replace(correlation, row=column, column=column)
+    coordinates = SdCoordinates(fit, sd)
+    return VarianceProfile(correlation.name, coordinates, deviance).at(0.0, coordinates.estimate[1:]).deviance
 
 
 def _knots(root: SignedRoot) -> tuple[Knot, ...]:

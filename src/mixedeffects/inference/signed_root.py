@@ -96,7 +96,7 @@ class SignedRoot:
         outer = min(
             (k for k in own if k.zeta * side > target * side), key=lambda k: k.position * side, default=None
         )
-        if inner.position == end:
+        if inner.position == end or self.function.ceiling - self._minimum <= target**2:
             return end
         for _ in range(_MOST_POINTS):
             knot = self.at(self._guess(target, inner, outer, end), _nearest(target, inner, outer))
@@ -134,7 +134,8 @@ class SignedRoot:
         while len(out) < 3 * n_steps and here.zeta * side < target * side * (1.0 - 1e-3) and here.position != end:
             step = side * abs(target) / n_steps / max(here.slope, 0.2 / self.function.reach / n_steps)
             position = here.position + step
-            position = end if (end - position) * side <= 0.1 * abs(step) else position
+            if (end - position) * side <= 0.1 * abs(step) or here.point.deviance == self.function.ceiling:
+                position = end
             here = self.at(position, here)
             out.append(here)
         return out
