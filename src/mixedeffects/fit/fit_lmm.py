@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mixedeffects.design import Design
 
 
-_NOTHING = 1e-10  # of the response's standard deviation
+_NOTHING = 1e-10  # of the range of the response
 
 
 def fit_lmm(design: Design, *, reml: bool, control: Control) -> LmmFit:
@@ -71,11 +71,11 @@ def _fit(design: Design, criterion: GaussianCriterion, control: Control) -> LmmF
     terms = [(term.key, term.names) for term in design.terms]
     find = minimize if control.fixed_theta is None else certify
     minimum = find(criterion, terms, control)
-    spread = float(design.y.std())
+    spread = float(design.y.max() - design.y.min())
     if minimum.solution.sigma < _NOTHING * spread:
         raise DataError(
-            f"the model fits the response exactly: the residual standard deviation is 0 beside {spread:.3g} for the "
-            "response. There is no random error left to estimate; look for the response among the predictors"
+            f"the model fits the response exactly: the residual standard deviation is 0 beside a range of {spread:.3g} "
+            "in the response. There is no random error left to estimate; look for the response among the predictors"
         )
     return LmmFit(
         model=design, objective=criterion, solution=minimum.solution, optimum=minimum.optimum, control=control

@@ -58,26 +58,38 @@ def fixed_terms(design: Design) -> tuple[FixedTerm, ...]:
     design : Design
         The design of a fit.
     """
-    spec = design.encoding.spec
-    assert spec is not None  # the fixed part always has one
     place = np.cumsum(design.kept) - 1
-    terms = []
-    for (label, columns), (term, _, _) in zip(design.assign, spec.structure, strict=True):
-        kinds = [(factor.expr, spec.encoder_state.get(factor.expr)) for factor in term.factors]
-        terms.append(
-            FixedTerm(
-                label=label,
-                columns=place[columns][design.kept[columns]],
-                categorical=tuple(expr for expr, state in kinds if state and state[0].value == "categorical"),
-                numeric=tuple(expr for expr, state in kinds if state and state[0].value != "categorical"),
-            )
+    return tuple(
+        FixedTerm(
+            label=label,
+            columns=place[columns][design.kept[columns]],
+            categorical=tuple(name for name, kind in variables if kind == "categorical"),
+            numeric=tuple(name for name, kind in variables if kind != "categorical"),
         )
-    return tuple(terms)
+        for (label, columns), variables in zip(design.assign, _variables(design), strict=True)
+    )
+
+
+def _variables(design: Design) -> list[list[tuple[str, str]]]:
+    """For each term its variables with their kinds."""
+    spec = design.encoding.spec
+    if spec is None:  # a constant and plain numeric columns
+        return [[] if name == "Intercept" else [(name, "numerical")] for name in design.names]
+    kinds = {name: kind.value for name, (kind, _) in spec.encoder_state.items()}
+    return [
+        [(factor.expr, kinds[factor.expr]) for factor in term.factors if factor.expr in kinds]
+        for term, _, _ in spec.structure
+    ]
 
 
 def tested_terms(design: Design) -> tuple[FixedTerm, ...]:
     """Return the terms that a table of tests shows: all but the intercept."""
     return tuple(term for term in fixed_terms(design) if term.variables)
+
+
+def has_intercept(design: Design) -> bool:
+    """Whether the fixed part has a constant."""
+    return any(not term.variables for term in fixed_terms(design))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -99,7 +99,8 @@ class SignedRoot:
         if inner.position == end or self.function.ceiling - self._minimum <= target**2:
             return end
         for _ in range(_MOST_POINTS):
-            knot = self.at(self._guess(target, inner, outer, end), _nearest(target, inner, outer))
+            # From the inner knot: beyond the target the minimum may be a local one, which is not to be carried back.
+            knot = self.at(self._guess(target, inner, outer, end), inner)
             if abs(knot.zeta - target) <= _CLOSE and knot.slope > 0.0:
                 return knot.position + (target - knot.zeta) / knot.slope
             if knot.zeta * side > target * side:
@@ -150,7 +151,7 @@ class SignedRoot:
         width = outer.position - inner.position
         position = _inverse_hermite(target, inner, outer)
         if not 0.02 <= (position - inner.position) / width <= 0.98:
-            near = _nearest(target, inner, outer)
+            near = inner if abs(inner.zeta - target) <= abs(outer.zeta - target) else outer
             position = near.position + (target - near.zeta) / near.slope if near.slope > 0.0 else math.nan
         if not 0.0 < (position - inner.position) / width < 1.0:
             position = inner.position + 0.5 * width
@@ -163,12 +164,6 @@ class SignedRoot:
                 f"the profile found a deviance of {point.deviance:.10g} at {where}, below {self._minimum:.10g} of the "
                 "fit, which is only a local minimum. Fit again from another control=Control(start=...)"
             )
-
-
-def _nearest(target: float, inner: Knot, outer: Knot | None) -> Knot:
-    if outer is None or abs(inner.zeta - target) <= abs(outer.zeta - target):
-        return inner
-    return outer
 
 
 def _inverse_hermite(target: float, a: Knot, b: Knot) -> float:
