@@ -9,9 +9,10 @@ import numpy as np
 
 from mixedeffects.errors import DataError
 from mixedeffects.inference.contrasts import marginal_terms, term_contrasts
-from mixedeffects.inference.dispatch import FTest, TTest, checked_ddf, f_test, t_test
+from mixedeffects.inference.dispatch import Ddf, FTest, TTest, checked_ddf, f_test, t_test
 from mixedeffects.inference.fixed_terms import estimability
 from mixedeffects.inference.hypotheses import linear_hypotheses
+from mixedeffects.inference.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ _F_COLUMNS = ("sum_sq", "mean_sq", "df_num", "df_den", "statistic", "p_value")
 _T_COLUMNS = ("estimate", "std_error", "df", "statistic", "p_value")
 
 
-def coef_table(fit: LmmFit, ddf: str = "satterthwaite") -> dict[str, Any]:
+def coef_table(fit: LmmFit, ddf: str = "satterthwaite") -> Table:
     """Test every coefficient against zero.
 
     Parameters
@@ -36,9 +37,9 @@ def coef_table(fit: LmmFit, ddf: str = "satterthwaite") -> dict[str, Any]:
 
     Returns
     -------
-    dict of columns
-        term (list of str), estimate, std_error, df, statistic, p_value (ndarray (p_full,)); NaN for a coefficient that
-        was dropped for rank deficiency.
+    Table
+        Columns term (list of str), estimate, std_error, df, statistic, p_value (ndarray (p_full,)); NaN for a
+        coefficient that was dropped for rank deficiency.
 
     Raises
     ------
@@ -51,10 +52,15 @@ def coef_table(fit: LmmFit, ddf: str = "satterthwaite") -> dict[str, Any]:
     design = fit.model
     identity = iter(np.eye(len(fit.solution.beta)))
     tests = [t_test(fit, next(identity), ddf=method) if kept else None for kept in design.kept]
-    return {"term": list(design.names), **_columns(tests, _T_COLUMNS)}
+    return Table(
+        columns={"term": list(design.names), **_columns(tests, _T_COLUMNS)},
+        text=("term",),
+        notes=(f"degrees of freedom: {method}",),
+        kind=design.data_kind,
+    )
 
 
-def anova_table(fit: LmmFit, type: int = 3, ddf: str = "satterthwaite") -> dict[str, Any]:
+def anova_table(fit: LmmFit, type: int = 3, ddf: str = "satterthwaite") -> Table:
     """Test every term of the fixed part.
 
     Parameters
@@ -68,10 +74,10 @@ def anova_table(fit: LmmFit, type: int = 3, ddf: str = "satterthwaite") -> dict[
 
     Returns
     -------
-    dict of columns
-        term (list of str), sum_sq, mean_sq, df_num, df_den, statistic, p_value (ndarray); one row for each term but the
-        intercept. sum_sq is F sigma^2 df_num, in squared units of y. A term whose coefficients are all aliased has
-        df_num 0 and NaN otherwise.
+    Table
+        Columns term (list of str), sum_sq, mean_sq, df_num, df_den, statistic, p_value (ndarray); one row for each term
+        but the intercept. sum_sq is F sigma^2 df_num, in squared units of y. A term whose coefficients are all aliased
+        has df_num 0 and NaN otherwise.
 
     Raises
     ------
@@ -86,10 +92,10 @@ def anova_table(fit: LmmFit, type: int = 3, ddf: str = "satterthwaite") -> dict[
        doi:10.18637/jss.v082.i13.
     """
     method = checked_ddf(ddf)
-    return _f_table(fit, term_contrasts(fit.model, type), method)
+    return _f_table(fit, term_contrasts(fit.model, type), method, f"type {type} analysis of variance")
 
 
-def drop1_f(fit: LmmFit, ddf: str = "satterthwaite") -> dict[str, Any]:
+def drop1_f(fit: LmmFit, ddf: str = "satterthwaite") -> Table:
     """Test the deletion of each term that stands in no further term.
 
     Parameters
@@ -101,7 +107,7 @@ def drop1_f(fit: LmmFit, ddf: str = "satterthwaite") -> dict[str, Any]:
 
     Returns
     -------
-    dict of columns
+    Table
         As `anova_table`, for the terms that may go: with ``a*b`` only ``a:b``.
 
     Raises
@@ -112,7 +118,7 @@ def drop1_f(fit: LmmFit, ddf: str = "satterthwaite") -> dict[str, Any]:
         If the method is undefined for this fit.
     """
     method = checked_ddf(ddf)
-    return _f_table(fit, marginal_terms(fit.model), method)
+    return _f_table(fit, marginal_terms(fit.model), method, "single term deletions")
 
 
 def linear_test(
@@ -190,12 +196,17 @@ def _hypotheses(
     return rows, values
 
 
-def _f_table(fit: LmmFit, contrasts: Mapping[str, NDArray[np.float64]], ddf: str) -> dict[str, Any]:
+def _f_table(fit: LmmFit, contrasts: Mapping[str, NDArray[np.float64]], ddf: Ddf, title: str) -> Table:
     tests = [f_test(fit, L, ddf=ddf) if len(L) else None for L in contrasts.values()]
     columns = _columns(tests, _F_COLUMNS)
     columns["df_num"] = np.array([0.0 if test is None else test.df_num for test in tests])
-    return {"term": list(contrasts), **columns}
+    return Table(
+        columns={"term": list(contrasts), **columns},
+        text=("term",),
+        notes=(title, f"degrees of freedom: {ddf}"),
+        kind=fit.model.data_kind,
+    )
 
 
-def _columns(tests: Sequence[TTest | FTest | None], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def _columns(tests: Sequence[TTest | FTest | None], names: Sequence[str]) -> dict[str, Any]:
     return {name: np.array([getattr(test, name, math.nan) for test in tests], dtype=np.float64) for name in names}

@@ -22,7 +22,7 @@ from mixedeffects.design.encoding import encode_columns
 from mixedeffects.design.rank import estimable, triangular_factor
 from mixedeffects.errors import DataError
 from mixedeffects.formula import python_names, restored
-from mixedeffects.inference.fixed_terms import FixedTerm, tested_terms
+from mixedeffects.inference.fixed_terms import FixedTerm, has_intercept, tested_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,16 +132,19 @@ def _estimable_functions(design: Design, terms: Sequence[FixedTerm]) -> list[NDA
     With X* the matrix that has a column for every level and X* = X A, a function l* of the coefficients of X* is
     estimable if l* = l A for some l, and l beta is its value. For a term F let V_F be the estimable functions that
     involve F and terms containing F only; its hypothesis is the complement of the sum of V_G, G containing F, in V_F.
+    Without a constant, a term that no other contains is tested by its own coefficients, as lmerTest does.
     """
     expanded = _Expanded(design, terms)
+    identity = np.eye(design.X.shape[1])
+    own_zero = not has_intercept(design)
     spaces = {term.label: expanded.functions_of(term) for term in expanded.terms}
     out = []
     for term in terms:
-        if term.label not in spaces:
-            out.append(np.zeros((0, design.X.shape[1])))
+        further = [spaces[other.label] for other in expanded.terms if other.contains(term)]
+        if term.label not in spaces or (own_zero and not further):
+            out.append(identity[term.columns])
             continue
         N = spaces[term.label]
-        further = [spaces[other.label] for other in expanded.terms if other.contains(term)]
         if further and len(N):
             inner = (N @ expanded.A) @ (np.vstack(further) @ expanded.A).T
             N = _left_null(inner) @ N

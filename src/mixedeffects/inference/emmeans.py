@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
-from mixedeffects.frame import to_frame
-from mixedeffects.inference.dispatch import checked_ddf, t_test
+from mixedeffects.inference.dispatch import Ddf, checked_ddf, t_test
 from mixedeffects.inference.fixed_terms import estimability
 from mixedeffects.inference.multiplicity import Adjust, adjusted_p, checked_adjust, critical_values
-from mixedeffects.inference.reference_grid import reference_grid
+from mixedeffects.inference.reference_grid import ReferenceGrid, reference_grid
+from mixedeffects.inference.table import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,33 +27,7 @@ _OPERATOR = re.compile(r"[-+*/]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MarginalTable:
-    """A table of means or contrasts.
-
-    Attributes
-    ----------
-    columns : dict of str to list or ndarray
-        The columns in order.
-    text : tuple of str
-        Those that name rows.
-    kind : str
-        The library of the caller's data.
-    """
-
-    columns: dict[str, Any]
-    text: tuple[str, ...]
-    kind: str
-
-    def to_frame(self) -> Any:
-        """Return the table as a frame of the caller's library."""
-        return to_frame(self.columns, self.kind, text=self.text)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.columns[name]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MarginalMeans(MarginalTable):
+class MarginalMeans(Table):
     """Estimated marginal means.
 
     Attributes
@@ -61,14 +35,16 @@ class MarginalMeans(MarginalTable):
     columns : dict of str to list or ndarray
         The predictors of `specs`, then of `by`, estimate, std_error, df, lower, upper; NaN for means that are not
         estimable.
+    text, notes, kind
+        As in `Table`.
     fit : LmmFit
         The fit.
     specs, by : tuple of str
         The predictors whose means these are, and those within whose combinations they are compared.
     L : ndarray (r, p_full)
         The means as contrasts of all coefficients, aliased ones included; the first of `specs` runs fastest, then `by`.
-    offset : ndarray (r,)
-        Added to L beta.
+    offset : float
+        Mean of the model's offset, which the means contain.
     ddf : str
         Method for the degrees of freedom.
     level : float
@@ -79,7 +55,7 @@ class MarginalMeans(MarginalTable):
     specs: tuple[str, ...]
     by: tuple[str, ...]
     L: NDArray[np.float64]
-    offset: NDArray[np.float64]
+    offset: float
     ddf: str
     level: float
 
@@ -89,7 +65,7 @@ class MarginalMeans(MarginalTable):
         adjust: str | None = None,
         *,
         level: float | None = None,
-    ) -> MarginalTable:
+    ) -> Table:
         """Compare the means, within each combination of the `by` predictors.
 
         Parameters
@@ -105,7 +81,7 @@ class MarginalMeans(MarginalTable):
 
         Returns
         -------
-        MarginalTable
+        Table
             Columns contrast, the `by` predictors, estimate, std_error, df, lower, upper, statistic, p_value. p-values
             and intervals are adjusted; intervals with ``"holm"`` are Bonferroni's.
 
@@ -124,15 +100,21 @@ class MarginalMeans(MarginalTable):
                 "adjust='tukey' is for all pairwise differences; choose 'bonferroni', 'holm', 'sidak' or 'none' for "
                 "contrasts of your own"
             )
+        offset = self.offset * weights.sum(axis=1)
         tests = [
-            _estimates(self.fit, weights @ self.L[rows], weights @ self.offset[rows], self.ddf)
-            for rows in (slice(i * n_means, (i + 1) * n_means) for i in range(combinations))
+            _estimates(self.fit, weights @ self.L[i * n_means : (i + 1) * n_means], offset, self.ddf)
+            for i in range(combinations)
         ]
         columns: dict[str, Any] = {"contrast": labels * combinations}
         for name in self.by:
             columns[name] = [value for value in self.columns[name][::n_means] for _ in labels]
         columns |= _joined([_with_intervals(test, joint, chosen, n_means) for test in tests])
-        return MarginalTable(columns=columns, text=("contrast", *self.by), kind=self.kind)
+        return Table(
+            columns=columns,
+            text=("contrast", *(name for name in self.by if name in self.text)),
+            notes=(*self.notes[:-1], *_family_notes(chosen, joint, n_means, len(labels))),
+            kind=self.kind,
+        )
 
     def _sizes(self) -> tuple[int, int]:
         """Number of means in a comparison, and of comparisons."""
@@ -202,7 +184,7 @@ def emmeans(
     -------
     MarginalMeans
         Predictions from the fixed effects on the grid of all combinations, averaged with equal weights over
-        the predictors that are not named; the first of `specs` runs fastest.
+        the predictors that are not named; the first of `specs` runs fastest. An offset is taken at its mean.
 
     Raises
     ------
@@ -221,14 +203,16 @@ def emmeans(
     within = () if by is None else (by,) if isinstance(by, str) else tuple(by)
     grid = reference_grid(fit.model, at)
     _check_names(wanted, within, list(grid.values))
-    L, offset = grid.averaged((*wanted, *within))
+    L = grid.averaged((*wanted, *within))
+    offset = 0.0 if fit.model.offset is None else float(np.mean(fit.model.offset))
     columns = _combinations({name: grid.values[name] for name in (*wanted, *within)})
-    tests = _with_intervals(_estimates(fit, L, offset, method), level, "none", len(L))
+    tests = _with_intervals(_estimates(fit, L, np.full(len(L), offset), method), level, "none", len(L))
     for name in ("estimate", "std_error", "df", "lower", "upper"):
         columns[name] = tests[name]
     return MarginalMeans(
         columns=columns,
         text=tuple(name for name in (*wanted, *within) if grid.values[name].dtype.kind not in "biuf"),
+        notes=_notes(grid, (*wanted, *within), method, level),
         kind=fit.model.data_kind,
         fit=fit,
         specs=wanted,
@@ -237,6 +221,29 @@ def emmeans(
         offset=offset,
         ddf=method,
         level=level,
+    )
+
+
+def _notes(grid: ReferenceGrid, names: tuple[str, ...], ddf: Ddf, level: float) -> tuple[str, ...]:
+    """What was averaged or held fixed, the method, and last the confidence level."""
+    averaged = [name for name, values in grid.values.items() if name not in names and len(values) > 1]
+    held = [f"{name} = {_label(values[0])}" for name, values in grid.values.items() if len(values) == 1]
+    return (
+        *((f"averaged over the levels of {', '.join(averaged)}",) if averaged else ()),
+        *((f"at {', '.join(held)}",) if held else ()),
+        f"degrees of freedom: {ddf}",
+        f"confidence level {level:g}",
+    )
+
+
+def _family_notes(adjust: Adjust, level: float, n_means: int, n_contrasts: int) -> tuple[str, ...]:
+    if adjust == "none" or n_contrasts == 1:
+        return (f"confidence level {level:g}", "p-values not adjusted")
+    family = f"{n_means} means" if adjust == "tukey" else f"{n_contrasts} contrasts"
+    intervals = "bonferroni" if adjust == "holm" else adjust
+    return (
+        f"joint confidence level {level:g}, {intervals} method for {family}",
+        f"p-values adjusted by the {adjust} method for {family}",
     )
 
 

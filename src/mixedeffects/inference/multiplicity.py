@@ -30,8 +30,8 @@ def adjusted_p(t: NDArray[np.float64], df: NDArray[np.float64], adjust: Adjust, 
     Parameters
     ----------
     t, df : ndarray (m,)
-        Statistics and degrees of freedom; NaN for a contrast that is not estimable, which counts all the same: the family
-        is what was asked for.
+        Statistics and degrees of freedom; NaN for a contrast that is not estimable, which counts all the same: the
+        family is what was asked for.
     adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}
         Tukey's is that of all pairwise comparisons of `n_means` means.
     n_means : int

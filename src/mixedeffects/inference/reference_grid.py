@@ -11,8 +11,9 @@ import numpy as np
 
 from mixedeffects.design import replay
 from mixedeffects.errors import DataError
-from mixedeffects.formula import evaluate, python_names, restored, term_columns
+from mixedeffects.formula import python_names, restored, term_columns
 from mixedeffects.frame import Factor
+from mixedeffects.inference.fixed_terms import fixed_terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,34 +34,29 @@ class ReferenceGrid:
         For each predictor its values, in their own type.
     X : ndarray (m, p_full)
         Rows of the fixed-effects matrix, aliased columns included; the first predictor runs fastest.
-    offset : ndarray (m,)
-        Offset of each row.
     """
 
     values: dict[str, NDArray[Any]]
     X: NDArray[np.float64]
-    offset: NDArray[np.float64]
 
-    def averaged(self, names: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def averaged(self, names: tuple[str, ...]) -> NDArray[np.float64]:
         """Average over all predictors but the named ones, with equal weights.
 
         Returns
         -------
-        X : ndarray (r, p_full)
+        ndarray (r, p_full)
             One row for each combination of the named predictors, the first of them running fastest.
-        offset : ndarray (r,)
         """
         predictors = list(self.values)
         sizes = [len(values) for values in self.values.values()]
         axes = [predictors.index(name) for name in names]
         rest = tuple(axis for axis in range(len(sizes)) if axis not in axes)
-        both = np.column_stack([self.X, self.offset]).reshape(*sizes, -1, order="F")
-        # The last axis, of coefficients, ends up last; the first predictor runs fastest in the order of Fortran.
-        table = both.mean(axis=rest) if rest else both
+        # In the order of Fortran the first predictor runs fastest; the last axis is that of the coefficients.
+        table = self.X.reshape(*sizes, -1, order="F").mean(axis=rest)
         left = [axis for axis in range(len(sizes)) if axis not in rest]
         table = np.transpose(table, [*(left.index(axis) for axis in axes), len(axes)])
-        rows = table.reshape(-1, both.shape[-1], order="F")
-        return rows[:, :-1], rows[:, -1]
+        rows: NDArray[np.float64] = table.reshape(-1, self.X.shape[1], order="F")
+        return rows
 
 
 def reference_grid(design: Design, at: Mapping[str, Any] | None = None) -> ReferenceGrid:
@@ -80,8 +76,7 @@ def reference_grid(design: Design, at: Mapping[str, Any] | None = None) -> Refer
 
     Notes
     -----
-    A numeric column is a factor here if the formula makes it one, as ``C(dose)`` does. An offset in the formula is
-    computed at the values of the grid; one that was given as an argument is taken at its mean.
+    A numeric column is a factor here if the formula makes it one, as ``C(dose)`` does.
     """
     predictors = _predictors(design)
     given = dict(at or {})
@@ -105,25 +100,19 @@ def reference_grid(design: Design, at: Mapping[str, Any] | None = None) -> Refer
         codes = np.tile(np.repeat(np.arange(len(chosen)), repeats), m // (repeats * len(chosen)))
         columns[name] = _column(name, column, chosen, codes)
         repeats *= len(chosen)
-    return ReferenceGrid(values=values, X=replay(design.encoding, columns, m), offset=_offset(design, columns, m))
+    return ReferenceGrid(values=values, X=replay(design.encoding, columns, m))
 
 
 def _predictors(design: Design) -> dict[str, Column]:
-    used = [*term_columns(design.formula.fixed)]
-    for offset in design.formula.offsets:
-        used.extend(term_columns(f"{{{offset}}}"))
-    return {name: design.columns[name] for name in dict.fromkeys(used) if name in design.columns}
+    return {name: design.columns[name] for name in dict.fromkeys(term_columns(design.formula.fixed))}
 
 
 def _factor_columns(design: Design) -> set[str]:
     """Columns that stand in an expression whose values are categories."""
-    spec = design.encoding.spec
-    assert spec is not None  # the fixed part always has one
     spelled = python_names(design.encoding.expr)[1]
     out: set[str] = set()
-    for expr, (kind, _) in spec.encoder_state.items():
-        if kind.value == "categorical":
-            out.update([expr] if expr in design.columns else term_columns(restored(expr, spelled)))
+    for expr in {name for term in fixed_terms(design) for name in term.categorical}:
+        out.update([expr] if expr in design.columns else term_columns(restored(expr, spelled)))
     return out
 
 
@@ -162,18 +151,3 @@ def _column(name: str, column: Column, chosen: NDArray[Any], codes: NDArray[np.i
     levels = column.values.tolist()
     position = np.array([levels.index(item) for item in chosen.tolist()], dtype=np.int32)
     return Factor(name=name, codes=position[codes], levels=column.levels, ordered=column.ordered)
-
-
-def _offset(design: Design, columns: Mapping[str, Column], m: int) -> NDArray[np.float64]:
-    """Offsets of the formula at the grid, and the mean of the one that was given as an argument."""
-    out = np.zeros(m)
-    if design.offset is None:
-        return out
-    argument = design.offset
-    functions = design.encoding.functions
-    for expr in design.formula.offsets:
-        numbers = {name: column for name, column in design.columns.items() if not isinstance(column, Factor)}
-        argument = argument - evaluate(expr, numbers, functions)
-        grid = {name: column for name, column in columns.items() if not isinstance(column, Factor)}
-        out = out + evaluate(expr, grid, functions)
-    return out + float(np.mean(argument))
