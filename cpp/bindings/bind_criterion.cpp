@@ -5,11 +5,14 @@
 #include "bindings/rows.hpp"
 #include "core/criterion.hpp"
 #include "core/newton.hpp"
+#include "core/parallel.hpp"
 
 namespace nb = nanobind;
 using namespace me::bindings;
 
 namespace {
+
+using Rowwise = SquareC;
 
 me::Transform to_transform(const std::optional<std::vector<SquareC>> &matrices) {
     me::Transform out;
@@ -220,6 +223,48 @@ void register_criterion(nb::module_ &m) {
                 return out;
             },
             nb::arg("start"), nb::arg("tolerance"), nb::arg("max_evaluations"), nb::arg("n_threads") = 1)
+        .def(
+            "minimize_many",
+            [](const me::Criterion &c, std::vector<Rowwise> Zy, Rowwise Xy, Dense yy, double tolerance, int max_evaluations,
+               int n_threads) {
+                const me::Plan &plan = c.plan();
+                const std::size_t n = yy.shape(0), p = plan.p, d = plan.entries.size();
+                bool fits = Zy.size() == plan.blocks.size() && Xy.shape(0) == n && Xy.shape(1) == p;
+                for (std::size_t f = 0; fits && f < Zy.size(); ++f)
+                    fits = Zy[f].shape(0) == n &&
+                           Zy[f].shape(1) == static_cast<std::size_t>(plan.blocks[f].n_levels) * plan.blocks[f].k;
+                if (!fits) throw std::invalid_argument("the responses do not fit the design");
+                std::vector<double> theta(n * d), value(n), beta(n * p), rss(n), decrement(n);
+                std::vector<std::int32_t> evaluations(n);
+                {
+                    nb::gil_scoped_release release;
+                    const double nan = std::numeric_limits<double>::quiet_NaN();
+                    me::for_each_task(static_cast<int>(n), n_threads, [&](int i) {
+                        me::Response response;
+                        response.Xy.assign(Xy.data() + i * p, Xy.data() + (i + 1) * p);
+                        response.yy = yy.data()[i];
+                        for (const auto &z : Zy) response.Zy.emplace_back(z.data() + i * z.shape(1), z.data() + (i + 1) * z.shape(1));
+                        const me::Criterion one = c.with_response(std::move(response));
+                        const me::NewtonResult r = me::minimize(one, one.moment_start(), {tolerance, max_evaluations, 1});
+                        const bool ok = r.evaluation.ok;
+                        for (std::size_t e = 0; e < d; ++e) theta[i * d + e] = ok ? r.theta[e] : nan;
+                        for (std::size_t b = 0; b < p; ++b) beta[i * p + b] = ok ? r.evaluation.beta[b] : nan;
+                        value[i] = ok ? r.evaluation.value : nan;
+                        rss[i] = ok ? r.evaluation.rss : nan;
+                        decrement[i] = ok && r.converged ? r.decrement : nan;
+                        evaluations[i] = r.n_evaluations;
+                    });
+                }
+                nb::dict out;
+                out["theta"] = to_array(std::move(theta), {n, d});
+                out["value"] = to_array(std::move(value), {n});
+                out["beta"] = to_array(std::move(beta), {n, p});
+                out["rss"] = to_array(std::move(rss), {n});
+                out["decrement"] = to_array(std::move(decrement), {n});
+                out["n_evaluations"] = to_array(std::move(evaluations), {n});
+                return out;
+            },
+            nb::arg("Zy"), nb::arg("Xy"), nb::arg("yy"), nb::arg("tolerance"), nb::arg("max_evaluations"), nb::arg("n_threads"))
         .def("with_response", [](const me::Criterion &c, const me::CrossProducts &products) {
             return c.with_response(me::response_of(products));
         });

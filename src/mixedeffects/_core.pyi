@@ -44,6 +44,15 @@ class Criterion:
     def minimize(
         self, start: _Floats, tolerance: float, max_evaluations: int, n_threads: int = 1
     ) -> dict[str, Any]: ...
+    def minimize_many(
+        self,
+        Zy: list[_Floats],
+        Xy: _Floats,
+        yy: _Floats,
+        tolerance: float,
+        max_evaluations: int,
+        n_threads: int,
+    ) -> dict[str, NDArray[Any]]: ...
     def with_response(self, products: CrossProducts) -> Criterion: ...
 
 class Refitter:
