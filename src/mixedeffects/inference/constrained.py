@@ -118,9 +118,7 @@ class VarianceProfile:
     followed. At the end the minimum is corrected by the Newton decrement, the first derivative by the last step.
     """
 
-    def __init__(
-        self, name: str, coordinates: Coordinates, deviance: Deviance, *, ceiling: float = math.inf
-    ) -> None:
+    def __init__(self, name: str, coordinates: Coordinates, deviance: Deviance, *, ceiling: float = math.inf) -> None:
         self.name = name
         self.estimate = float(coordinates.estimate[0])
         self.domain = coordinates.domain

@@ -85,8 +85,7 @@ class SdCoordinates:
     """
 
     def __init__(self, fit: LmmFit, parameter: Parameter) -> None:
-        rows = np.linalg.inv(fit.objective.basis.T[parameter.term])[[parameter.row]]
-        self.transforms, theta, K = _rotated(fit, parameter.term, rows)
+        self.transforms, theta, K = _rotated(fit, parameter.term, [parameter.row])
         self._scale = float(K[0, 0])
         self._at = _first_entry(fit.objective, parameter.term)
         log_sigma = math.log(fit.solution.sigma)
@@ -125,14 +124,13 @@ class SdCoordinates:
 class CorrelationCoordinates:
     """psi = (alpha, a, tau, theta without three entries of the term, log sigma), correlation sin(alpha).
 
-    The columns of the term are rotated so that the first two of the rotated effects span those of the pair (c, r), which
-    are K times them, K lower triangular. Then Lambda_11 = a >= 0, Lambda_21 = tau sin(alpha) - a K_21 / K_22 and
+    The columns of the term are rotated so that the first two of the rotated effects span those of the pair (c, r),
+    which are K times them, K lower triangular. Then Lambda_11 = a >= 0, Lambda_21 = tau sin(alpha) - a K_21 / K_22 and
     Lambda_22 = tau cos(alpha), tau >= 0: the rows of K Lambda are a K_11 (1, 0) and tau K_22 (sin alpha, cos alpha).
     """
 
     def __init__(self, fit: LmmFit, parameter: Parameter) -> None:
-        inverse = np.linalg.inv(fit.objective.basis.T[parameter.term])
-        self.transforms, theta, K = _rotated(fit, parameter.term, inverse[[parameter.column, parameter.row]])
+        self.transforms, theta, K = _rotated(fit, parameter.term, [parameter.column, parameter.row])
         self._kappa = float(K[1, 0] / K[1, 1])
         first = _first_entry(fit.objective, parameter.term)
         self._a, self._b = first, first + 1
@@ -182,13 +180,14 @@ def _working_factors(fit: LmmFit) -> list[NDArray[np.float64]]:
 
 
 def _rotated(
-    fit: LmmFit, term: int, rows: NDArray[np.float64]
+    fit: LmmFit, term: int, columns: list[int]
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64], NDArray[np.float64]]:
-    """Rotate the working columns of a term so that its first effects span given combinations of them.
+    """Rotate the working columns of a term so that its first effects span those of given columns.
 
-    Returns the transforms, theta at the estimates, and the lower triangular K with rows = K times the first effects.
+    Returns the transforms, theta at the estimates, and the lower triangular K: those effects are K times the first.
     """
     layout = fit.objective.layout
+    rows = np.asarray(np.linalg.inv(fit.objective.basis.T[term])[columns], dtype=np.float64)
     Q, R = np.linalg.qr(rows.T, mode="complete")
     m = len(rows)
     signs = np.ones(len(Q))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ class Deviance:
         self._n = criterion.products.n
         self._rows = starts[entries[:, 0]] + entries[:, 1]
         self._columns = starts[entries[:, 0]] + entries[:, 2]
-        self._blocks = [slice(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        self._blocks = [slice(a, b) for a, b in pairwise(starts)]
         self._size = int(starts[-1])
         self._pairs = np.ix_(self._rows, self._rows)
         # Two for entries of one column of Lambda: second derivatives of S vanish for all others.

@@ -1,4 +1,4 @@
-"""The parameters of a linear mixed model on the scale on which they are reported: sd, correlation, sigma, coefficient."""
+"""The parameters of a linear mixed model as they are reported: sd, correlation, sigma, coefficient."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Parameter:
 
 
 def parameters(design: Design) -> tuple[Parameter, ...]:
-    """List the parameters: lower triangles column by column, terms in the order of theta, sigma, estimated coefficients.
+    """List the parameters: lower triangles by column, terms in the order of theta; sigma; estimated coefficients.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def select(every: Sequence[Parameter], wanted: str | Sequence[str] | None) -> tu
     """
     if wanted is None:
         return tuple(every)
-    by_name = {p.name: (p,) for p in every}
+    by_name: dict[str, tuple[Parameter, ...]] = {p.name: (p,) for p in every}
     by_name["theta_"] = tuple(p for p in every if p.kind != "coefficient")
     by_name["beta_"] = tuple(p for p in every if p.kind == "coefficient")
     out: dict[str, Parameter] = {}

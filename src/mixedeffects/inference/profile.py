@@ -180,12 +180,14 @@ def profile(fit: LmmFit, params: str | Sequence[str] | None = None) -> Profile:
     curves = []
     for parameter, root, estimate in signed_roots(ml, chosen):
         knots = () if root is None else _knots(root)
-        values = [] if root is None else [root.function.reported(knot.position) for knot in knots]
+        values = np.array([] if root is None else [root.function.reported(knot.position) for knot in knots])
+        if root is not None:  # not what is left of the estimate after a change of scale
+            values[[knot.position == root.function.estimate for knot in knots]] = estimate
         curves.append(
             ProfileCurve(
                 name=parameter.name,
                 estimate=estimate,
-                value=np.array(values, dtype=np.float64),
+                value=values,
                 zeta=np.array([knot.zeta for knot in knots], dtype=np.float64),
                 _root=root,
                 _knots=knots,

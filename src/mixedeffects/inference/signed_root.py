@@ -1,4 +1,4 @@
-"""The signed root of a profile deviance, zeta(x) = sign(x - estimate) sqrt(D(x) - D_min): its values and its inverse."""
+"""The signed root of a profile deviance, zeta(x) = sign(x - estimate) sqrt(D(x) - D_min), and its inverse."""
 
 from __future__ import annotations
 
@@ -93,9 +93,7 @@ class SignedRoot:
         end = self.function.domain[0 if side < 0.0 else 1]
         own = [knot for knot in known if knot.zeta * side > 0.0 or knot.zeta == 0.0]
         inner = max((k for k in own if k.zeta * side <= target * side), key=lambda k: k.position * side)
-        outer = min(
-            (k for k in own if k.zeta * side > target * side), key=lambda k: k.position * side, default=None
-        )
+        outer = min((k for k in own if k.zeta * side > target * side), key=lambda k: k.position * side, default=None)
         if inner.position == end or self.function.ceiling - self._minimum <= target**2:
             return end
         for _ in range(_MOST_POINTS):
