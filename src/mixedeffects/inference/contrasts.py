@@ -22,7 +22,7 @@ from mixedeffects.design.encoding import encode_columns
 from mixedeffects.design.rank import estimable, triangular_factor
 from mixedeffects.errors import DataError
 from mixedeffects.formula import python_names, restored
-from mixedeffects.inference.fixed_terms import FixedTerm, has_intercept, tested_terms
+from mixedeffects.inference.fixed_terms import FixedTerm, estimability, has_intercept, tested_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,11 +116,25 @@ def marginal_terms(design: Design) -> dict[str, NDArray[np.float64]]:
     Returns
     -------
     dict of str to ndarray (q, p)
-        For each term whose variables are not all in a further term, rows that pick its estimated coefficients.
+        For each term whose variables are not all in a further term, rows L of the hypothesis L beta = 0 that its
+        deletion is; none where columns of other terms that had been dropped for rank deficiency would take its place.
     """
     terms = tested_terms(design)
     identity = np.eye(design.X.shape[1])
-    return {term.label: identity[term.columns] for term in terms if not any(other.extends(term) for other in terms)}
+    length = np.linalg.norm(design.X, axis=0)
+    alias = estimability(design).alias * length[:, None]
+    alias /= np.linalg.norm(alias, axis=0)
+    slices = dict(design.assign)
+    out = {}
+    for term in terms:
+        if any(other.extends(term) for other in terms):
+            continue
+        elsewhere = np.ones(len(design.names), dtype=bool)
+        elsewhere[slices[term.label]] = False
+        replacing = alias[term.columns][:, elsewhere[~design.kept]]
+        own = identity[term.columns]
+        out[term.label] = _left_null(replacing) @ own if np.abs(replacing).max(initial=0.0) > _RANK else own
+    return out
 
 
 # Type 3
@@ -131,7 +145,7 @@ def _estimable_functions(design: Design, terms: Sequence[FixedTerm]) -> list[NDA
 
     With X* the matrix that has a column for every level and X* = X A, a function l* of the coefficients of X* is
     estimable if l* = l A for some l, and l beta is its value. For a term F let V_F be the estimable functions that
-    involve F and terms containing F only; its hypothesis is the complement of the sum of V_G, G containing F, in V_F.
+    involve F and, of the terms with the same numeric variables, only those containing F; its hypothesis is the complement of the sum of V_G, G containing F, in V_F.
     Without a constant, a term that no other contains is tested by its own coefficients, as lmerTest does.
     """
     expanded = _Expanded(design, terms)
@@ -146,8 +160,8 @@ def _estimable_functions(design: Design, terms: Sequence[FixedTerm]) -> list[NDA
             continue
         N = spaces[term.label]
         if further and len(N):
-            inner = (N @ expanded.A) @ (np.vstack(further) @ expanded.A).T
-            N = _left_null(inner) @ N
+            A = expanded.A[:, expanded.related(term)]
+            N = _left_null((N @ A) @ (np.vstack(further) @ A).T) @ N
         out.append(expanded.readable(term, N))
     return out
 
@@ -172,21 +186,26 @@ class _Expanded:
         self.scale = np.concatenate([*scales, np.empty(0)])
         self.owner = np.concatenate([*owners, np.empty(0)])
         self.reference = np.concatenate([*reference, np.empty(0, dtype=bool)])
-        # The constant is no term of the table, and no hypothesis may involve it.
-        owned = np.concatenate([np.empty(0, dtype=np.intp), *(term.columns for term in self.terms)])
-        self.constant = np.eye(p)[:, np.setdiff1d(np.arange(p), owned)]
+
+    def related(self, term: FixedTerm) -> NDArray[np.bool_]:
+        """Mark the columns of X* that belong to terms with the same numeric variables."""
+        return np.isin(self.owner, [i for i, other in enumerate(self.terms) if set(other.numeric) == set(term.numeric)])
 
     def functions_of(self, term: FixedTerm) -> NDArray[np.float64]:
         """Estimable functions that involve the term and those containing it only, as rows l, orthonormal."""
         allowed = [i for i, other in enumerate(self.terms) if other is term or other.contains(term)]
-        excluded = self.A[:, ~np.isin(self.owner, allowed)]
-        return _left_null(np.hstack([self.constant, excluded]))
+        related = self.related(term)
+        excluded = self.A[:, related & ~np.isin(self.owner, allowed)]
+        # The constant and terms with other covariates have no part in the hypothesis: their estimated coefficients are 0.
+        p = len(self.A)
+        own = np.concatenate([self.terms[i].columns for i in np.unique(self.owner[related]).astype(np.intp)])
+        return _left_null(np.hstack([np.eye(p)[:, np.setdiff1d(np.arange(p), own)], excluded]))
 
     def readable(self, term: FixedTerm, N: NDArray[np.float64]) -> NDArray[np.float64]:
         """The same functions, each with a one at a level of its own, as rows over the coefficients of X."""
         if len(N) == 0:
             return np.zeros((0, len(self.length)))
-        values = _without_noise(N @ self.A)
+        values = _without_noise(N @ self.A * self.related(term))
         own = self.owner == self.terms.index(term)
         # Levels other than the first come first: with treatment contrasts the rows are then those of the coefficients.
         order = np.lexsort((self.reference, ~own))
