@@ -126,6 +126,7 @@ class VarianceProfile:
         self.ceiling = ceiling
         self._coordinates = coordinates
         self._deviance = deviance
+        self._bounded = bool(np.isfinite(coordinates.lower).any())
         self._tolerance = _EXACT_TOLERANCE if deviance.exact else _APPROXIMATE_TOLERANCE
 
     def reported(self, position: float) -> float:
@@ -171,9 +172,8 @@ class VarianceProfile:
         for _ in range(_MOST_STEPS):
             if here is None:
                 break
-            free = (psi > lower) | (here.gradient < 0.0)
-            free[0] = False
-            newton = _newton_step(here.gradient[free], here.hessian[np.ix_(free, free)], radius)
+            free = self._free(psi, here.gradient)
+            newton = _newton_step(here.gradient[free], here.hessian[free][:, free], radius)
             if newton.decrement <= self._tolerance:
                 point = _point(psi, here, newton, free)
                 return point if point.deviance < self.ceiling else _flat(point, self.ceiling)
@@ -194,6 +194,14 @@ class VarianceProfile:
             f"the profile of {self.name} has no minimum that can be found at {self.reported(position):.6g}; "
             "leave the parameter out by `params`, or use the bootstrap"
         )
+
+    def _free(self, psi: NDArray[np.float64], gradient: NDArray[np.float64]) -> slice | NDArray[np.intp]:
+        """The other coordinates that are off their bounds, or want to leave them."""
+        every = slice(1, None)
+        if not self._bounded or (psi > self._coordinates.lower)[every].all():
+            return every
+        free = (psi > self._coordinates.lower) | (gradient < 0.0)
+        return np.flatnonzero(free[every]) + 1
 
 
 def _newton_step(g: NDArray[np.float64], H: NDArray[np.float64], radius: float) -> _Step:
@@ -218,21 +226,20 @@ def _newton_step(g: NDArray[np.float64], H: NDArray[np.float64], radius: float) 
     return _Step(vectors @ along, gain, decrement, inverse)
 
 
-def _point(psi: NDArray[np.float64], here: DevianceAt, newton: _Step, free: NDArray[np.bool_]) -> ProfilePoint:
+def _point(psi: NDArray[np.float64], here: DevianceAt, newton: _Step, free: slice | NDArray[np.intp]) -> ProfilePoint:
     """The minimum next to a point that is close to it."""
     cross = here.hessian[0, free]
     last = -newton.inverse @ here.gradient[free]
-    tangent = np.zeros(len(psi) - 1)
-    tangent[free[1:]] = -newton.inverse @ cross
-    others = psi[1:].copy()
-    others[free[1:]] += last
+    tangent, moved = np.zeros_like(psi), psi.copy()
+    tangent[free] = -newton.inverse @ cross
+    moved[free] += last
     return ProfilePoint(
         position=float(psi[0]),
-        others=others,
+        others=moved[1:],
         deviance=here.value - newton.decrement,
         slope=float(here.gradient[0] + cross @ last),
-        curvature=float(here.hessian[0, 0] + cross @ tangent[free[1:]]),
-        tangent=tangent,
+        curvature=float(here.hessian[0, 0] + cross @ tangent[free]),
+        tangent=tangent[1:],
     )
 
 
