@@ -24,7 +24,10 @@ from mixedeffects.errors import (
     SingularFitWarning,
 )
 from mixedeffects.formula import Formula, RandomTerm, parse
+from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
+from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
 from mixedeffects.results import LmmResult
+from mixedeffects.results.compare import anova
 
 if TYPE_CHECKING:
     from mixedeffects import datasets
@@ -46,8 +49,12 @@ __all__ = [
     "RandomTerm",
     "RankDeficiencyWarning",
     "SingularFitWarning",
+    "anova",
+    "bootstrap_lrt",
     "datasets",
     "design",
+    "exact_lrt",
+    "exact_rlrt",
     "lmer",
     "parse",
 ]

@@ -165,9 +165,8 @@ def bootstrap(
     ok = np.isfinite(values[:, -1]) if len(values) else np.empty(0, dtype=bool)
     n_failed = int((~ok).sum())
     if n_failed:
-        message = (
-            message + "; " if message else ""
-        ) + f"{n_failed} of {len(ok)} refits did not converge and are left out"
+        left_out = f"{n_failed} of {len(ok)} refits did not converge and are left out"
+        message = f"{message}; {left_out}" if message else left_out
     return Bootstrap(
         fit=fit,
         names=names,

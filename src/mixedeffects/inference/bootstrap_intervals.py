@@ -109,7 +109,7 @@ def _acceleration(fit: LmmFit, names: tuple[str, ...]) -> NDArray[np.float64]:
     gaps = np.nanmean(gaps, axis=0) - gaps
     with np.errstate(invalid="ignore", divide="ignore"):
         a = np.nansum(gaps**3, axis=0) / (6.0 * np.nansum(gaps**2, axis=0) ** 1.5)
-    return np.nan_to_num(a)
+    return np.asarray(np.nan_to_num(a), dtype=np.float64)
 
 
 def _without(design: Design, keep: NDArray[np.bool_]) -> Design:

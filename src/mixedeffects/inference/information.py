@@ -49,7 +49,7 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Information:
-    """Information about the variance parameters (theta of the working columns, sigma), and what beta's variance owes them.
+    """Information about (theta of the working columns, sigma), and what the variance of beta owes them.
 
     Attributes
     ----------
@@ -190,7 +190,7 @@ def _theta_directions(fit: LmmFit, theta: NDArray[np.float64]) -> list[list[NDAr
 
 
 def _rss_derivative(fit: LmmFit, theta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """d rss / d theta_e = -s'E_e s with s = Z'Py, in the working columns."""
+    """Derivative of rss in theta, -s'E_e s with s = Z'Py, in the working columns."""
     raw = fit.objective.core.evaluate(theta, None, True)
     layout = fit.objective.layout
     ss = []

@@ -1,4 +1,4 @@
-"""Kenward and Roger's adjusted covariance, degrees of freedom and scaled F, from moments in the space of random effects."""
+"""Kenward and Roger's adjusted covariance, degrees of freedom and scaled F, from moments of the random effects."""
 
 from __future__ import annotations
 

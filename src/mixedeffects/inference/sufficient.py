@@ -68,8 +68,8 @@ class Sampler:
 
         Notes
         -----
-        With y - X beta = Z gamma + e: the products of e with [Z X] are N(0, sigma^2 A), drawn through L; what is left of
-        e'We is sigma^2 times a chi-square with n - r degrees of freedom, independent of them.
+        With y - X beta = Z gamma + e: the products of e with [Z X] are N(0, sigma^2 A), drawn through L; what is left
+        of e'We is sigma^2 times a chi-square with n - r degrees of freedom, independent of them.
         """
         q = sum(J * k for J, k in self.widths)
         gamma = np.zeros((n, len(self.A)))

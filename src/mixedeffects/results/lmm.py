@@ -16,6 +16,8 @@ from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import Kind, pad, residuals
 from mixedeffects.fit.update import updated
 from mixedeffects.frame import to_frame, with_columns
+from mixedeffects.inference.anova import coef_table
+from mixedeffects.results.inference import InferenceMethods
 from mixedeffects.tables import (
     Coefficients,
     GroupCoefficients,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 # Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LmmResult(LmmFit):
+class LmmResult(InferenceMethods):
     """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.
 
     Attributes
@@ -269,8 +271,8 @@ class LmmResult(LmmFit):
 
         Parameters
         ----------
-        ddf : None
-            Degrees of freedom for p-values; none are computed.
+        ddf : {None, "satterthwaite", "kenward-roger", "residual", "normal"}
+            Method for the degrees of freedom of t tests; by default there are none, as in lme4.
 
         Returns
         -------
@@ -280,20 +282,20 @@ class LmmResult(LmmFit):
         Raises
         ------
         DataError
-            If `ddf` is given.
+            For another method.
+        MixedEffectsError
+            If the method is undefined for this fit.
         """
-        if ddf is not None:
-            raise DataError(f"ddf={ddf!r}: degrees of freedom are not available in this version; use ddf=None")
         scaled = residuals(self, "scaled")
         return Summary(
-            title=lmm_title(reml=self.reml),
+            title=lmm_title(reml=self.reml, ddf=_TITLES.get(ddf or "")),
             formula=self.formula,
             criterion=self.criterion if self.reml else self._information(),
             residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),  # type: ignore[arg-type]
             varcorr=self.varcorr,
             nobs=self.nobs,
             groups=tuple(self.ngroups.items()),
-            coefficients=self._coefficients(),
+            coefficients=self._coefficients(ddf),
             data_name=self.model.data_name,
             weights=self.model.weights_name,
             offset=self.model.offset_name,
@@ -390,15 +392,21 @@ class LmmResult(LmmFit):
     def _labels(self, group: str) -> Callable[[], NDArray[Any]]:
         return lambda: self.model.factors[group].labels
 
-    def _coefficients(self) -> Coefficients:
+    def _coefficients(self, ddf: str | None) -> Coefficients:
         sd = np.sqrt(np.diag(self.solution.vcov))
         estimate, std_error = self.fixef.to_numpy(), self.std_errors.to_numpy()
+        df = p_value = None
+        if ddf is not None:
+            table = coef_table(self, ddf).columns
+            std_error, df, p_value = (np.asarray(table[name]) for name in ("std_error", "df", "p_value"))
         return Coefficients(
             names=self.model.names,
             estimate=estimate,
             std_error=std_error,
             statistic=estimate / std_error,
             correlation=self.solution.vcov / np.outer(sd, sd),
+            df=df,
+            p_value=p_value,
         )
 
     def _information(self) -> InformationCriteria:

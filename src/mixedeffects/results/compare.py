@@ -1,0 +1,41 @@
+"""Comparisons of fits: the public faces of the inference layer's functions of several models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mixedeffects.inference.lrt import anova_models
+from mixedeffects.tables.frames import noted
+
+if TYPE_CHECKING:
+    from mixedeffects.fit import LmmFit
+
+
+def anova(*fits: LmmFit, refit: bool = True) -> Any:
+    """Compare nested models by likelihood ratio tests.
+
+    Parameters
+    ----------
+    *fits : LmmResult
+        Two or more fits to the same response, rows and weights.
+    refit : bool
+        Refit REML fits by maximum likelihood, which a printed note says. Without it REML criteria are compared, which
+        needs equal fixed parts.
+
+    Returns
+    -------
+    data frame
+        One row per model, by number of parameters: model, formula, npar, aic, bic, loglik, deviance, chisq, df, p_value.
+
+    Raises
+    ------
+    DataError
+        For different data, or REML fits with different fixed parts and ``refit=False``.
+
+    Notes
+    -----
+    chisq = 2 (l1 - l0) against chi-square with the difference in parameters. Where a variance is zero under the smaller
+    model this reference is conservative; see `exact_rlrt`, `bootstrap_lrt` and the fit's `ranova`.
+    """
+    table = anova_models(*fits, refit=refit)
+    return noted(table.to_frame(), table.notes)

@@ -1,0 +1,198 @@
+"""The inference methods of a fit: one call each to the inference layer, with the tables made readable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mixedeffects.errors import DataError
+from mixedeffects.fit import LmmFit
+from mixedeffects.inference import anova as _anova
+from mixedeffects.inference import bootstrap as _bootstrap
+from mixedeffects.inference import deletions, intervals, kenward_roger, robust, variance
+from mixedeffects.inference import emmeans as _emmeans
+from mixedeffects.inference import profile as _profile
+from mixedeffects.results.views import BootstrapView, MarginalMeansView, ProfileView, RobustView
+from mixedeffects.tables.frames import interval_frame, noted
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mixedeffects.inference.dispatch import FTest, TTest
+    from mixedeffects.inference.interval_estimates import Intervals
+    from mixedeffects.inference.table import Table
+    from mixedeffects.tables.frames import IntervalFrame
+
+
+class InferenceMethods(LmmFit):
+    """What a fit offers for tests and intervals."""
+
+    __slots__ = ()
+
+    def coef_table(self, ddf: str = "satterthwaite") -> Any:
+        """Fixed effects with t tests.
+
+        Parameters
+        ----------
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Method for the degrees of freedom; residual is n - p.
+
+        Returns
+        -------
+        data frame
+            term, estimate, std_error, df, statistic, p_value; NaN for aliased coefficients.
+        """
+        return _framed(_anova.coef_table(self, ddf))
+
+    def test(self, L: Any, rhs: Any = 0.0, ddf: str = "satterthwaite") -> TTest | FTest:
+        """Test linear hypotheses about the fixed effects.
+
+        Parameters
+        ----------
+        L : array-like, str, or sequence of str
+            Coefficients over all fixed effects, one row per hypothesis, or text such as ``"Days = 10"``.
+        rhs : float or array-like
+            Values under the hypotheses, for arrays.
+        ddf : str
+            As in `coef_table`.
+
+        Returns
+        -------
+        TTest for one hypothesis, FTest for several
+        """
+        return _anova.linear_test(self, L, rhs, ddf)
+
+    def anova(self, type: int = 3, ddf: str = "satterthwaite") -> Any:
+        """F tests of the fixed terms, one row each.
+
+        Parameters
+        ----------
+        type : {1, 2, 3}
+            Sequential, marginal (obeying marginality), or of estimable functions that do not depend on the coding.
+        ddf : str
+            As in `coef_table`.
+
+        Returns
+        -------
+        data frame
+            term, sum_sq, mean_sq, df_num, df_den, statistic, p_value.
+        """
+        return _framed(_anova.anova_table(self, type, ddf))
+
+    def drop1(self, test: str = "satterthwaite") -> Any:
+        """Single-term deletions of the fixed part, obeying marginality.
+
+        Parameters
+        ----------
+        test : {"satterthwaite", "kenward-roger", "residual", "normal", "lrt"}
+            F tests by a method for the degrees of freedom, or likelihood ratio tests by maximum likelihood.
+        """
+        return _framed(deletions.drop1_lrt(self) if test == "lrt" else _anova.drop1_f(self, test))
+
+    def ranova(self) -> Any:
+        """Likelihood ratio tests of the random terms: npar, loglik, aic, lrt, df, p_chisq (naive), p_mixture.
+
+        The naive p-value takes no account of the boundary; the mixture halves the weight of the larger chi-square.
+        """
+        return _framed(deletions.ranova(self))
+
+    def confint(
+        self,
+        method: str = "profile",
+        level: float = 0.95,
+        params: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> IntervalFrame:
+        """Confidence intervals.
+
+        Parameters
+        ----------
+        method : {"profile", "wald", "bootstrap"}
+            Profile likelihood, normal approximation (coefficients only), or parametric bootstrap.
+        level : float
+            Confidence level.
+        params : str or sequence of str, optional
+            Names; ``"theta_"`` for the variance parameters, ``"beta_"`` for the coefficients.
+        **options
+            For the bootstrap, as `bootstrap` takes them, and ``kind=`` for the kind of interval.
+
+        Returns
+        -------
+        DataFrame
+            Index parameter, columns lower and upper.
+        """
+        if method == "bootstrap":
+            kind = options.pop("kind", "percentile")
+            return self.bootstrap(**options).confint(level=level, kind=kind, params=params)
+        if options:
+            raise DataError(f"{next(iter(options))!r} is an option of the bootstrap only, not of method={method!r}")
+        if method == "profile":
+            return _limits(intervals.confint_profile(self, level, params))
+        if method == "wald":
+            return _limits(intervals.confint_wald(self, level, params))
+        raise DataError(f"method={method!r} is not known; choose 'profile', 'wald' or 'bootstrap'")
+
+    def profile(self, params: str | Sequence[str] | None = None) -> ProfileView:
+        """Profile the deviance in each parameter; a fit by REML is refitted by maximum likelihood first."""
+        return ProfileView(_profile.profile(self, params))
+
+    def bootstrap(
+        self,
+        n: int = 1000,
+        *,
+        statistic: Callable[[LmmFit], Any] | None = None,
+        rng: Any = None,
+        kind: str = "parametric",
+        workers: int | None = None,
+        progress: bool | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> BootstrapView:
+        """Parametric bootstrap: see `mixedeffects.inference.bootstrap.bootstrap`."""
+        return BootstrapView(
+            _bootstrap.bootstrap(
+                self, n, statistic=statistic, rng=rng, kind=kind, workers=workers, progress=progress, path=path
+            )
+        )
+
+    def emmeans(
+        self,
+        specs: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        ddf: str = "satterthwaite",
+        level: float = 0.95,
+    ) -> MarginalMeansView:
+        """Estimated marginal means over a grid of the predictors, averaged over the factors not named."""
+        return MarginalMeansView(_emmeans.emmeans(self, specs, by=by, at=at, ddf=ddf, level=level))
+
+    def vcov_kr(self) -> pd.DataFrame:
+        """Kenward and Roger's adjusted covariance of the estimated fixed effects, (p, p)."""
+        names = list(self.model.kept_names)
+        return pd.DataFrame(np.array(kenward_roger.adjustment(self).adjusted), index=names, columns=names)
+
+    def vcov_robust(self, cluster: Any = None, kind: str = "CR2") -> RobustView:
+        """Cluster-robust (sandwich) covariance of the fixed effects: CR0, CR1 or CR2 with Satterthwaite df."""
+        return RobustView(robust.vcov_robust(self, cluster=cluster, kind=kind))
+
+    def icc(self) -> variance.IntraclassCorrelation:
+        """Intraclass correlations: per group, adjusted and unadjusted."""
+        return variance.icc(self)
+
+    def r2(self) -> dict[str, float]:
+        """Nakagawa's marginal and conditional R squared."""
+        return variance.r2(self)
+
+    def variance_partition(self) -> Any:
+        """The variance of the response, divided among fixed effects, random terms and residual."""
+        return _framed(variance.variance_partition(self))
+
+
+def _framed(table: Table) -> Any:
+    return noted(table.to_frame(), table.notes)
+
+
+def _limits(found: Intervals) -> IntervalFrame:
+    return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])

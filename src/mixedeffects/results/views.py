@@ -1,0 +1,145 @@
+"""Results of inference with frames for tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mixedeffects.frame import to_frame
+from mixedeffects.tables.frames import interval_frame, noted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.inference.bootstrap import Bootstrap
+    from mixedeffects.inference.emmeans import MarginalMeans
+    from mixedeffects.inference.profile import Profile
+    from mixedeffects.inference.robust import RobustCovariance
+    from mixedeffects.tables.frames import IntervalFrame
+
+
+class ProfileView:
+    """Profiles of the parameters.
+
+    Attributes
+    ----------
+    curves : tuple of ProfileCurve
+        One for each parameter.
+    """
+
+    __slots__ = ("_profile",)
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._profile, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._profile[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._profile)
+
+    def __len__(self) -> int:
+        return len(self._profile)
+
+    def confint(self, level: float = 0.95, params: str | Sequence[str] | None = None) -> IntervalFrame:
+        """Limits where zeta is within the normal quantiles: index parameter, columns lower and upper."""
+        found = self._profile.confint(level, params)
+        return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
+
+    def __repr__(self) -> str:
+        return f"<profile of {', '.join(self._profile.names)}>"
+
+
+class BootstrapView:
+    """Replicates of a bootstrap.
+
+    Attributes
+    ----------
+    values : ndarray (n, m)
+        Replicates as an array, columns as `names`.
+    n_asked, n_done, n_failed : int
+        Replicates asked for, drawn, and left out.
+    """
+
+    __slots__ = ("_bootstrap",)
+
+    def __init__(self, bootstrap: Bootstrap) -> None:
+        self._bootstrap = bootstrap
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bootstrap, name)
+
+    @property
+    def replicates(self) -> Any:
+        """One row per replicate that converged: sd, correlations, sigma, coefficients, theta; in the data's library."""
+        columns: dict[str, NDArray[Any]] = dict(zip(self._bootstrap.names, self._bootstrap.values.T, strict=True))
+        columns |= {f"theta{j + 1}": values for j, values in enumerate(self._bootstrap.theta.T)}
+        return to_frame(columns, self._bootstrap.fit.model.data_kind)
+
+    def confint(self, level: float = 0.95, kind: str = "percentile", params: Any = None) -> IntervalFrame:
+        """Intervals of kind percentile, basic, normal or bca: index parameter, columns lower and upper."""
+        found = self._bootstrap.intervals(level, kind, params)
+        return interval_frame(found.names, found.lower, found.upper, found.heads, [found.method, found.message])
+
+    def __repr__(self) -> str:
+        b = self._bootstrap
+        return f"<bootstrap of {b.fit.model.formula.text!r}: {len(b.values)} replicates, {b.n_failed} failed>"
+
+
+class MarginalMeansView:
+    """Estimated marginal means."""
+
+    __slots__ = ("_means",)
+
+    def __init__(self, means: MarginalMeans) -> None:
+        self._means = means
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._means, name)
+
+    def to_frame(self) -> Any:
+        """Columns of the factors, estimate, std_error, df, lower, upper."""
+        return noted(self._means.to_frame(), self._means.notes)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.to_frame()[name]
+
+    def contrasts(self, method: str | Mapping[str, Any] = "pairwise", adjust: str = "tukey", **options: Any) -> Any:
+        """Contrasts of the means, with p-values and limits adjusted for their number."""
+        table = self._means.contrasts(method, adjust=adjust, **options)
+        return noted(table.to_frame(), table.notes)
+
+    def __repr__(self) -> str:
+        return repr(self.to_frame())
+
+
+class RobustView:
+    """A cluster-robust covariance of the fixed effects."""
+
+    __slots__ = ("_robust",)
+
+    def __init__(self, robust: RobustCovariance) -> None:
+        self._robust = robust
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._robust, name)
+
+    @property
+    def vcov(self) -> pd.DataFrame:
+        """The covariance matrix, (p, p)."""
+        names = list(self._robust.names)
+        return pd.DataFrame(self._robust.vcov.copy(), index=names, columns=names)
+
+    def coef_table(self) -> Any:
+        """Estimates with robust standard errors, degrees of freedom, t statistics and p-values."""
+        table = self._robust.table()
+        return noted(table.to_frame(), table.notes)
+
+    def __repr__(self) -> str:
+        return repr(self.coef_table())
