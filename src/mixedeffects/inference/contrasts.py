@@ -145,8 +145,11 @@ def _estimable_functions(design: Design, terms: Sequence[FixedTerm]) -> list[NDA
 
     With X* the matrix that has a column for every level and X* = X A, a function l* of the coefficients of X* is
     estimable if l* = l A for some l, and l beta is its value. For a term F let V_F be the estimable functions that
-    involve F and, of the terms with the same numeric variables, only those containing F; its hypothesis is the complement of the sum of V_G, G containing F, in V_F.
-    Without a constant, a term that no other contains is tested by its own coefficients, as lmerTest does.
+    involve F and terms containing F only; its hypothesis is the complement of the sum of V_G, G containing F, in V_F.
+
+    As in lmerTest, a term whose coefficients are all aliased is left out of the model first, and without a constant a
+    term that no other contains is tested by its own coefficients. Where a term is aliased in part lmerTest goes on with the
+    columns that were kept; here only estimable functions are tested, so that nothing depends on which were dropped.
     """
     expanded = _Expanded(design, terms)
     identity = np.eye(design.X.shape[1])
@@ -160,8 +163,8 @@ def _estimable_functions(design: Design, terms: Sequence[FixedTerm]) -> list[NDA
             continue
         N = spaces[term.label]
         if further and len(N):
-            A = expanded.A[:, expanded.related(term)]
-            N = _left_null((N @ A) @ (np.vstack(further) @ A).T) @ N
+            inner = (N @ expanded.A) @ (np.vstack(further) @ expanded.A).T
+            N = _left_null(inner) @ N
         out.append(expanded.readable(term, N))
     return out
 
@@ -186,26 +189,21 @@ class _Expanded:
         self.scale = np.concatenate([*scales, np.empty(0)])
         self.owner = np.concatenate([*owners, np.empty(0)])
         self.reference = np.concatenate([*reference, np.empty(0, dtype=bool)])
-
-    def related(self, term: FixedTerm) -> NDArray[np.bool_]:
-        """Mark the columns of X* that belong to terms with the same numeric variables."""
-        return np.isin(self.owner, [i for i, other in enumerate(self.terms) if set(other.numeric) == set(term.numeric)])
+        # The constant is no term of the table, and no hypothesis may involve it.
+        owned = np.concatenate([np.empty(0, dtype=np.intp), *(term.columns for term in self.terms)])
+        self.constant = np.eye(p)[:, np.setdiff1d(np.arange(p), owned)]
 
     def functions_of(self, term: FixedTerm) -> NDArray[np.float64]:
         """Estimable functions that involve the term and those containing it only, as rows l, orthonormal."""
         allowed = [i for i, other in enumerate(self.terms) if other is term or other.contains(term)]
-        related = self.related(term)
-        excluded = self.A[:, related & ~np.isin(self.owner, allowed)]
-        # The constant and terms with other covariates have no part in the hypothesis: their estimated coefficients are 0.
-        p = len(self.A)
-        own = np.concatenate([self.terms[i].columns for i in np.unique(self.owner[related]).astype(np.intp)])
-        return _left_null(np.hstack([np.eye(p)[:, np.setdiff1d(np.arange(p), own)], excluded]))
+        excluded = self.A[:, ~np.isin(self.owner, allowed)]
+        return _left_null(np.hstack([self.constant, excluded]))
 
     def readable(self, term: FixedTerm, N: NDArray[np.float64]) -> NDArray[np.float64]:
         """The same functions, each with a one at a level of its own, as rows over the coefficients of X."""
         if len(N) == 0:
             return np.zeros((0, len(self.length)))
-        values = _without_noise(N @ self.A * self.related(term))
+        values = _without_noise(N @ self.A)
         own = self.owner == self.terms.index(term)
         # Levels other than the first come first: with treatment contrasts the rows are then those of the coefficients.
         order = np.lexsort((self.reference, ~own))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
-from scipy import stats
 
 from mixedeffects.errors import DataError
+from mixedeffects.inference.distributions import t_two_sided, t_upper_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def adjusted_p(t: NDArray[np.float64], df: NDArray[np.float64], adjust: Adjust, 
     ----------
     .. [1] Hsu (1996), Multiple Comparisons: Theory and Methods.
     """
-    p: NDArray[np.float64] = 2.0 * stats.t.sf(np.abs(t), df)
+    p: NDArray[np.float64] = t_two_sided(t, df)
     known = ~np.isnan(p)
     m = len(p)
     if m <= 1 or adjust == "none":
@@ -57,8 +57,10 @@ def adjusted_p(t: NDArray[np.float64], df: NDArray[np.float64], adjust: Adjust, 
         places = np.flatnonzero(known)[order]
         p[places] = stepwise
         return p
+    from scipy.stats import studentized_range  # slow to import, and needed here only
+
     p[known] = [
-        stats.studentized_range.sf(np.sqrt(2.0) * abs(value), n_means, freedom)
+        studentized_range.sf(np.sqrt(2.0) * abs(value), n_means, freedom)
         for value, freedom in zip(t[known], df[known], strict=True)
     ]
     # The integral has an absolute error, which may make a tiny tail negative.
@@ -87,11 +89,13 @@ def critical_values(df: NDArray[np.float64], level: float, adjust: Adjust, n_mea
     elif adjust == "sidak":
         alpha = -np.expm1(np.log(level) / m)
     else:
+        from scipy.stats import studentized_range
+
         rounded = np.array([float(f"{value:.{_DIGITS}g}") for value in df])
         found = {
-            value: stats.studentized_range.ppf(level, n_means, value) / np.sqrt(2.0)
+            value: studentized_range.ppf(level, n_means, value) / np.sqrt(2.0)
             for value in set(rounded[~np.isnan(rounded)].tolist())
         }
         return np.array([found.get(value, np.nan) for value in rounded.tolist()])
-    out: NDArray[np.float64] = stats.t.isf(0.5 * alpha, df)
+    out: NDArray[np.float64] = t_upper_quantile(0.5 * alpha, df)
     return out
