@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.cases import case_fit
+from support.fits import quiet_fit
+from support.oats import ANOVA_COLUMNS, oats, oats_fit
+from support.reference import case_ids, load_case, vector
 
 import mixedeffects as me
 from mixedeffects.errors import DataError
 from mixedeffects.inference.anova import anova_table, coef_table, drop1_f, linear_test
 from mixedeffects.inference.dispatch import FTest, TTest
-from support.cases import case_fit
-from support.fits import quiet_fit
-from support.oats import ANOVA_COLUMNS, oats, oats_fit
-from support.reference import case_ids, load_case, vector
 
 CASES = case_ids("tests")
 KEYS = {"satterthwaite": "satterthwaite", "kenward-roger": "kenward_roger"}
@@ -157,7 +157,7 @@ def test_hypotheses_of_aliased_coefficients():
     fit = oats_fit("yield ~ x + z + n + (1|Block/V)")
     found = linear_test(fit, "x + 2*z = 0")
     assert found.estimate == pytest.approx(float(fit.fixef["x"]))
-    with pytest.raises(DataError, match="'x = 0' is not estimable.*rank deficiency .z."):
+    with pytest.raises(DataError, match=r"'x = 0' is not estimable.*rank deficiency \(z\)"):
         linear_test(fit, "x = 0")
     with pytest.raises(DataError, match="hypothesis 2 of 2"):
         linear_test(fit, ["x + 2*z", "z = 0"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.oats import ANOVA_COLUMNS, oats, oats_fit, r_tables
+from support.reference import vector
 
 import mixedeffects as me
 from mixedeffects.errors import DataError, FormulaError
@@ -12,8 +14,6 @@ from mixedeffects.inference.contrasts import marginal_terms, term_contrasts
 from mixedeffects.inference.dispatch import f_test
 from mixedeffects.inference.fixed_terms import estimability, fixed_terms
 from mixedeffects.inference.hypotheses import linear_hypotheses
-from support.oats import ANOVA_COLUMNS, oats, oats_fit, r_tables
-from support.reference import vector
 
 TYPES = {"I": 1, "II": 2, "III": 3}
 # lmerTest rounds its contrasts to seven digits; F below 0.01 is compared absolutely.

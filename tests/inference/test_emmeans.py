@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from support.fits import quiet_fit
+from support.oats import oats, oats_fit, r_tables
+from support.reference import call, case_ids, load_case, vector
 
 import mixedeffects as me
 from mixedeffects.errors import DataError
 from mixedeffects.inference.emmeans import emmeans
 from mixedeffects.inference.multiplicity import adjusted_p, critical_values
-from support.fits import quiet_fit
-from support.oats import oats, oats_fit, r_tables
-from support.reference import call, case_ids, load_case, vector
 
 DDF = {"satterthwaite": "satterthwaite", "kenward-roger": "kenward-roger", "asymptotic": "normal"}
 DF = {"satterthwaite": 1e-4, "kenward-roger": 1e-5, "normal": 0.0}
@@ -47,7 +47,7 @@ def results(case_id):
 
 def compare(table, wanted, ddf, *, estimate="estimate"):
     """Estimates and limits in standard errors; degrees of freedom; p-values."""
-    wanted = wanted["columns"] if "columns" in wanted else wanted
+    wanted = wanted.get("columns", wanted)
     se = vector(wanted["SE"])
     lower, upper = ("asymp.LCL", "asymp.UCL") if ddf == "normal" else ("lower.CL", "upper.CL")
     pairs = {"estimate": estimate, "std_error": "SE", "lower": lower, "upper": upper}

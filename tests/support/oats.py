@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import warnings
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 import mixedeffects as me
 from support import reference
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ANOVA_COLUMNS = {
     "sum_sq": "Sum Sq",

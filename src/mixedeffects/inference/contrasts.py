@@ -148,8 +148,8 @@ def _estimable_functions(design: Design, terms: Sequence[FixedTerm]) -> list[NDA
     involve F and terms containing F only; its hypothesis is the complement of the sum of V_G, G containing F, in V_F.
 
     As in lmerTest, a term whose coefficients are all aliased is left out of the model first, and without a constant a
-    term that no other contains is tested by its own coefficients. Where a term is aliased in part lmerTest goes on with the
-    columns that were kept; here only estimable functions are tested, so that nothing depends on which were dropped.
+    term that no other contains is tested by its own coefficients. Where a term is aliased in part lmerTest goes on with
+    the columns that were kept; here only estimable functions are tested, so that nothing depends on which were dropped.
     """
     expanded = _Expanded(design, terms)
     identity = np.eye(design.X.shape[1])
