@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(NUMBER_PATTERN)
 _UNKNOWN = re.compile(r"`[^`]*`|[^\W\d][\w.]*(?:\[[^\]]*\]|\([^()]*\)|:|[\w.])*|\S")
-_BRACKETED = re.compile(r"`[^`]*`|\[[^\[\]]*\]|\([^()]*\)")
+_BRACKETED = re.compile(r"`[^`]*`|\[[^\]]*\]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 _CONTINUES = re.compile(r"[\w.:\[(`]")
 _MAX_DEPTH = 50
 
@@ -89,10 +89,7 @@ class _Reader:
         self.names = names
         self.position = 0
         self.depth = 0
-        bare = [name for name in names if not re.search(r"[-+*/=]", _without_brackets(name))]
-        self.spellings = {name: j for j, name in enumerate(names) if name in bare}
-        self.spellings |= {f"`{name}`": j for j, name in enumerate(names) if "`" not in name}
-        self.longest_first = sorted(self.spellings, key=len, reverse=True)
+        self.longest_first = sorted(range(len(names)), key=lambda j: len(names[j]), reverse=True)
 
     def hypothesis(self) -> _Linear:
         left = self._sum()
@@ -156,12 +153,11 @@ class _Reader:
 
     def _name(self) -> int | None:
         self._skip()
-        for name in self.longest_first:
-            if self.text.startswith(name, self.position):
-                end = self.position + len(name)
-                if not _CONTINUES.match(self.text, end):
-                    self.position = end
-                    return self.spellings[name]
+        for j in self.longest_first:
+            end = _end_of_name(self.text, self.position, self.names[j])
+            if end is not None and not _CONTINUES.match(self.text, end):
+                self.position = end
+                return j
         return None
 
     def _unknown(self) -> Exception:
@@ -196,8 +192,22 @@ class _Reader:
             self.position += 1
 
 
-def _without_brackets(name: str) -> str:
-    """Take away what stands in brackets, from the innermost."""
-    while (shorter := _BRACKETED.sub("", name)) != name:
-        name = shorter
-    return name
+def _end_of_name(text: str, start: int, name: str) -> int | None:
+    """Where a name that stands at `start` ends; the text may have backticks that the name does not have.
+
+    An operator outside the brackets of a name must stand between backticks, so that it is not taken for one of the
+    hypothesis.
+    """
+    bracketed = {i for match in _BRACKETED.finditer(name) for i in range(*match.span())}
+    position, quoted = start, False
+    for i, char in enumerate(name):
+        if char != "`" and text.startswith("`", position):
+            quoted = not quoted
+            position += 1
+        operator = char in "-+*/=" and i not in bracketed
+        if not text.startswith(char, position) or (operator and not quoted):
+            return None
+        position += 1
+    if quoted:
+        return position + 1 if text.startswith("`", position) else None
+    return position
