@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from scipy import stats
+from scipy.linalg import solve_triangular
 from scipy.sparse.linalg import splu
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import linear_predictor, relative_factor
 from mixedeffects.frame import Factor
+from mixedeffects.inference.distributions import t_two_sided
 from mixedeffects.inference.table import Table, table_of
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from mixedeffects.fit import LmmFit
 
 Kind = Literal["CR2", "CR0", "CR1"]
+KINDS: tuple[Kind, ...] = ("CR2", "CR0", "CR1")
 
-_LARGEST_CLUSTER = 5_000  # rows; CR2 needs the eigenvectors of a matrix of this order
-_ZERO = 1e-10  # of the largest eigenvalue: a direction in which a cluster's residuals do not vary
+_LARGEST_ORDER = 5_000  # of the matrices whose eigenvectors CR2 needs
+_ZERO = 1e-10  # share of a direction's variance that the fixed effects leave: below this its residuals do not vary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +71,7 @@ class RobustCovariance:
     def table(self) -> Table:
         """Return one row per coefficient: term, estimate, std_error, df, statistic, p_value (two-sided t)."""
         statistic = self.estimate / self.std_errors
-        p_value = 2.0 * stats.t.sf(np.abs(statistic), self.df)
+        p_value = t_two_sided(statistic, self.df)
         columns = (self.estimate, self.std_errors, self.df, statistic, p_value)
         rows = [(name, *map(float, row)) for name, *row in zip(self.names, *columns, strict=True)]
         return table_of(
@@ -82,16 +84,15 @@ class RobustCovariance:
 
 
 class _Cluster(NamedTuple):
-    """The rows of a cluster: positions, X_i (n_i, p), V_i^-1 X_i (n_i, p), residuals y - X beta (n_i,)."""
+    """The rows of a cluster: positions, X_i (n_i, p), residuals y - X beta (n_i,)."""
 
     rows: NDArray[np.intp]
     X: NDArray[np.float64]
-    VX: NDArray[np.float64]
     residuals: NDArray[np.float64]
 
 
 def vcov_robust(
-    fit: LmmFit, cluster: str | Sequence[object] | NDArray[np.generic] | None = None, kind: Kind = "CR2"
+    fit: LmmFit, cluster: str | Sequence[object] | NDArray[np.generic] | None = None, kind: str = "CR2"
 ) -> RobustCovariance:
     """Sandwich covariance of the fixed effects, clustered by a factor.
 
@@ -113,7 +114,8 @@ def vcov_robust(
     ------
     DataError
         For another kind; a cluster that is not known, has another length or one level only; crossed grouping factors
-        without a cluster that contains them all; for CR2 a cluster of more than 5,000 rows.
+        without a cluster that contains them all; for CR2 a cluster that needs a matrix of order above 5,000: its rows,
+        or without prior weights its random and fixed effects if they are fewer.
 
     Notes
     -----
@@ -128,8 +130,7 @@ def vcov_robust(
     .. [2] Pustejovsky & Tipton (2018), Journal of Business & Economic Statistics 36(4), 672-683,
        doi:10.1080/07350015.2016.1247004.
     """
-    if kind not in get_args(Kind):
-        raise DataError(f"kind={kind!r} is no robust covariance; choose one of {', '.join(map(repr, get_args(Kind)))}")
+    estimator = _checked_kind(kind)
     if not len(fit.solution.beta):
         raise DataError("the model has no fixed effects, so there is no covariance to estimate")
     name, codes = _cluster_codes(fit, cluster)
@@ -137,33 +138,37 @@ def vcov_robust(
     n_clusters = int(codes.max()) + 1
     M = fit.solution.vcov / fit.solution.sigma**2
     clusters = list(_split(fit, codes))
-    if kind == "CR2":
-        _check_size(clusters, name)
-        parts = [_adjusted(fit, rows, M) for rows in clusters]
+    if estimator == "CR2":
+        parts = [_adjusted(fit, cluster, M, name) for cluster in clusters]
     else:
-        # V_i g_i = X_i M l without a correction.
-        parts = [(rows.VX, rows.X) for rows in clusters]
-    scores = np.array([G.T @ rows.residuals for (G, _), rows in zip(parts, clusters, strict=True)])
-    factor = n_clusters / (n_clusters - 1) if kind == "CR1" else 1.0
+        VX = _solve_v(fit, fit.model.X)
+        parts = [(VX[cluster.rows], cluster.X) for cluster in clusters]
+    scores = np.array([G.T @ cluster.residuals for (G, _), cluster in zip(parts, clusters, strict=True)])
+    factor = n_clusters / (n_clusters - 1) if estimator == "CR1" else 1.0
     return RobustCovariance(
         names=fit.model.kept_names,
         estimate=fit.solution.beta,
         vcov=factor * (M @ (scores.T @ scores) @ M),
         df=_degrees_of_freedom(parts, clusters, M),
-        kind=kind,
+        kind=estimator,
         cluster=name,
         n_clusters=n_clusters,
         data_kind=fit.model.data_kind,
     )
 
 
+def _checked_kind(kind: str) -> Kind:
+    for name in KINDS:
+        if kind == name:
+            return name
+    raise DataError(f"kind={kind!r} is no robust covariance; choose one of {', '.join(map(repr, KINDS))}")
+
+
 def _split(fit: LmmFit, codes: NDArray[np.int64]) -> Iterator[_Cluster]:
-    X = fit.model.X
-    VX = _solve_v(fit, X)
     residuals = fit.model.y - linear_predictor(fit, random=False)
     order = np.argsort(codes, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-        yield _Cluster(rows, X[rows], VX[rows], residuals[rows])
+        yield _Cluster(rows, fit.model.X[rows], residuals[rows])
 
 
 def _solve_v(fit: LmmFit, B: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -177,29 +182,55 @@ def _solve_v(fit: LmmFit, B: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _adjusted(
-    fit: LmmFit, cluster: _Cluster, M: NDArray[np.float64]
+    fit: LmmFit, cluster: _Cluster, M: NDArray[np.float64], name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A_i V_i^-1 X_i and V_i A_i V_i^-1 X_i for CR2, each (n_i, p)."""
-    V = _working_covariance(fit, cluster.rows)
+    root = _working_root(fit, cluster.rows)
+    X, weights = cluster.X, fit.model.weights
+    n_rows, n_columns = len(X), root.shape[1] + X.shape[1]
+    basis = None
+    order = n_rows
+    if weights is None and n_columns < n_rows:
+        # V_i takes the span of Z_i and X_i into itself and is the identity beside it, so that all happens in there.
+        order = n_columns
+        basis = np.linalg.qr(np.column_stack([root, X]))[0]
+        root, X = basis.T @ root, basis.T @ X
+    if order > _LARGEST_ORDER:
+        raise DataError(
+            f"CR2 needs a matrix of order {order} for a cluster of {name!r} with {n_rows} rows; at most "
+            f"{_LARGEST_ORDER} is possible. Use CR1"
+        )
+    noise = np.ones(order) if weights is None else 1.0 / weights[cluster.rows]
+    V = np.diag(noise) + root @ root.T
+    adjusted = _root_of_inverse(V, X, M)
+    if basis is None:
+        return adjusted, V @ adjusted
+    return basis @ adjusted, basis @ (V @ adjusted)
+
+
+def _root_of_inverse(V: NDArray[np.float64], X: NDArray[np.float64], M: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A V^-1 X with A = D'(D (V - X M X') D')^(+1/2) D, V = D'D."""
     lower = np.linalg.cholesky(V)
-    B = lower.T @ (V - cluster.X @ M @ cluster.X.T) @ lower
-    values, vectors = np.linalg.eigh(B)
-    varies = values > _ZERO * values[-1]
-    half = lower @ (vectors[:, varies] / values[varies] ** 0.25)
-    adjusted = half @ (half.T @ cluster.VX)
-    return adjusted, V @ adjusted
+    white = solve_triangular(lower, X, lower=True)
+    shares, axes = np.linalg.eigh(np.eye(len(V)) - white @ M @ white.T)
+    varies = shares > _ZERO
+    # B = C C' with this C, whose singular values have twice as many digits as the eigenvalues of B.
+    C = lower.T @ (lower @ (axes[:, varies] * np.sqrt(shares[varies])))
+    U, values, _ = np.linalg.svd(C, full_matrices=False)
+    half = lower @ (U / np.sqrt(values))
+    return np.asarray(half @ (half.T @ solve_triangular(lower, white, lower=True, trans="T")))
 
 
-def _working_covariance(fit: LmmFit, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """V_i of some rows in units of sigma^2, (n_i, n_i)."""
-    weights = fit.model.weights
-    V = np.diag(np.ones(len(rows)) if weights is None else 1.0 / weights[rows])
+def _working_root(fit: LmmFit, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Z_i Lambda_i of some rows for the levels that occur in them, (n_i, random effects)."""
+    parts = []
     factors = fit.objective.layout.factors(fit.solution.theta)
     for term, L in zip(fit.model.terms, factors, strict=True):
-        half = np.column_stack([column[rows] for column in term.columns]) @ L
-        codes = term.factor.codes[rows]
-        V += np.where(codes[:, None] == codes, half @ half.T, 0.0)
-    return V
+        levels, local = np.unique(term.factor.codes[rows], return_inverse=True)
+        part = np.zeros((len(rows), len(levels), len(L)))
+        part[np.arange(len(rows)), local] = np.column_stack([column[rows] for column in term.columns]) @ L
+        parts.append(part.reshape(len(rows), -1))
+    return np.hstack(parts)
 
 
 def _degrees_of_freedom(
@@ -210,7 +241,7 @@ def _degrees_of_freedom(
     """tr(Q)^2 / tr(Q^2) for each coefficient, Q = diag(a) - U M U' with a_i = g_i'V_i g_i and u_i = X_i'g_i."""
     p = len(M)
     a = np.array([((G @ M) * (VG @ M)).sum(axis=0) for G, VG in parts])
-    U = np.array([rows.X.T @ G @ M for (G, _), rows in zip(parts, clusters, strict=True)])
+    U = np.array([cluster.X.T @ G @ M for (G, _), cluster in zip(parts, clusters, strict=True)])
     df = np.empty(p)
     for j in range(p):
         u = U[:, :, j]
@@ -276,11 +307,3 @@ def _check_separable(fit: LmmFit, name: str, codes: NDArray[np.int64]) -> None:
                 f"levels of {group!r} occur in several clusters of {name!r}, so that the model correlates the "
                 "clusters; choose clusters in which every grouping factor is nested"
             )
-
-
-def _check_size(clusters: Sequence[_Cluster], name: str) -> None:
-    largest = max(len(cluster.rows) for cluster in clusters)
-    if largest > _LARGEST_CLUSTER:
-        raise DataError(
-            f"a cluster of {name!r} has {largest} rows; CR2 is possible for at most {_LARGEST_CLUSTER}. Use CR1"
-        )
