@@ -24,13 +24,13 @@ from mixedeffects.errors import (
     SingularFitWarning,
 )
 from mixedeffects.formula import Formula, RandomTerm, parse
-from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
-from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
 from mixedeffects.results import LmmResult
 from mixedeffects.results.compare import anova
 
 if TYPE_CHECKING:
     from mixedeffects import datasets
+    from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
+    from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
 
 __version__ = "0.1.0"
 
@@ -60,9 +60,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "datasets":
-        from importlib import import_module
+# Imported at first use: what a session may never need should not slow its start.
+_LATER = {
+    "bootstrap_lrt": "mixedeffects.inference.bootstrap_lrt",
+    "exact_lrt": "mixedeffects.inference.rlrt",
+    "exact_rlrt": "mixedeffects.inference.rlrt",
+}
 
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "datasets":
         return import_module("mixedeffects.datasets")
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'mixedeffects' has no attribute {name!r}")

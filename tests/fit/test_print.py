@@ -182,8 +182,17 @@ def test_weights_and_offset_have_their_lines(weighted):
 def test_print_and_summary_are_the_same(sleep, capsys):
     print(sleep)
     assert capsys.readouterr().out == str(sleep.summary()) + "\n"
-    with pytest.raises(me.DataError, match="ddf='satterthwaite'"):
-        sleep.summary(ddf="satterthwaite")
+    with pytest.raises(me.DataError, match="ddf='welch'"):
+        sleep.summary(ddf="welch")
+
+
+@pytest.mark.parametrize(("ddf", "name"), [("satterthwaite", "Satterthwaite"), ("kenward-roger", "Kenward-Roger")])
+def test_the_summary_shows_p_values_when_asked(sleep, ddf, name):
+    lines = str(sleep.summary(ddf=ddf)).splitlines()
+    assert lines[0] == f"Linear mixed model fit by REML. t-tests use {name}'s method ['lmerModLmerTest']"
+    at = next(i for i, line in enumerate(lines) if line.startswith("Intercept"))
+    assert lines[at - 1].split() == ["Estimate", "Std.", "Error", "df", "t", "value", "Pr(>|t|)"]
+    assert lines[at + 1].split() == ["Days", "10.467", "1.546", "17.000", "6.771", "3.26e-06"]
 
 
 def test_the_representation_is_one_line(sleep):

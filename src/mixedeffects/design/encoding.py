@@ -112,7 +112,7 @@ def encode_columns(
     if plain is not None:  # as formulaic has it, without its cost
         X = np.empty((n_rows, len(plain)), order="F")
         for j, name in enumerate(plain):
-            X[:, j] = 1.0 if name == "Intercept" else columns[name]
+            X[:, j] = 1.0 if name == "Intercept" else np.asarray(columns[name])
         return X, plain_encoding(expr, plain)
     try:
         readable, spelled = python_names(expr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mixedeffects.fit.fit_lmm import fit_lmm, refit
+from mixedeffects.fit.lmm import fit_lmm, refit
 from mixedeffects.fit.record import LmmFit
 
 __all__ = ["LmmFit", "fit_lmm", "refit"]

@@ -11,7 +11,7 @@ import numpy as np
 from mixedeffects.design import design
 from mixedeffects.errors import DataError
 from mixedeffects.fit.arguments import checked_control, checked_reml
-from mixedeffects.fit.fit_lmm import fit_lmm
+from mixedeffects.fit.lmm import fit_lmm
 from mixedeffects.formula import Formula, evaluate, parse
 
 if TYPE_CHECKING:

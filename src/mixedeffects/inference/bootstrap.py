@@ -14,7 +14,7 @@ import numpy as np
 
 from mixedeffects.errors import DataError, MixedEffectsError
 from mixedeffects.fit.effects import linear_predictor
-from mixedeffects.fit.fit_lmm import refit
+from mixedeffects.fit.lmm import refit
 from mixedeffects.fit.refitter import Refitter
 from mixedeffects.inference.bootstrap_intervals import limits
 from mixedeffects.inference.information import working_theta

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from mixedeffects.control import Control
 from mixedeffects.errors import DataError
-from mixedeffects.fit.fit_lmm import fit_lmm
+from mixedeffects.fit.lmm import fit_lmm
+from mixedeffects.inference.distributions import normal_cdf, normal_ppf
 from mixedeffects.inference.interval_estimates import normal_quantile
 from mixedeffects.inference.parameters import estimates, parameters
 
@@ -78,12 +78,12 @@ def _bca(replicates: Bootstrap, chosen: list[int], z: float) -> tuple[NDArray[np
     """Efron's (1987) intervals; the acceleration from deleting the levels of the coarsest factor one at a time."""
     values, estimate = replicates.values[:, chosen], replicates.estimate[chosen]
     below = (values < estimate).mean(axis=0) + 0.5 * (values == estimate).mean(axis=0)
-    z0 = stats.norm.ppf(np.clip(below, 0.5 / len(values), 1.0 - 0.5 / len(values)))
+    z0 = normal_ppf(np.clip(below, 0.5 / len(values), 1.0 - 0.5 / len(values)))
     a = _acceleration(replicates.fit, replicates.names)[chosen]
 
     def level_of(quantile: float) -> NDArray[np.float64]:
         shifted = z0 + quantile
-        return np.asarray(stats.norm.cdf(z0 + shifted / (1.0 - a * shifted)), dtype=np.float64)
+        return normal_cdf(z0 + shifted / (1.0 - a * shifted))
 
     return _quantiles(values, level_of(-z)), _quantiles(values, level_of(z))
 

@@ -11,6 +11,7 @@ from mixedeffects.criterion import gaussian_criterion
 from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import ConvergenceError
 from mixedeffects.inference.constrained import ProfilePoint
+from mixedeffects.inference.coordinates import without_correlations
 from mixedeffects.inference.information import working_theta
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class CoefficientProfile:
         self.estimate = float(fit.solution.beta[column])
         self.domain = (-np.inf, np.inf)
         self.ceiling = np.inf
+        self._theta = working_theta(fit)
+        self.uncorrelated = without_correlations(fit.objective, self._theta)
         self._sd = float(np.sqrt(fit.solution.vcov[column, column]))
         self.reach = 3.0 * self._sd
         self._fit = fit
@@ -59,14 +62,13 @@ class CoefficientProfile:
 
     def at_estimate(self) -> ProfilePoint:
         """Return the point of the estimate; the curvature is that for the theta of the fit."""
-        others = working_theta(self._fit)
         return ProfilePoint(
             position=self.estimate,
-            others=others,
+            others=self._theta,
             deviance=self._fit.criterion,
             slope=0.0,
             curvature=2.0 / self._sd**2,
-            tangent=np.zeros_like(others),
+            tangent=np.zeros_like(self._theta),
         )
 
     def at(self, position: float, others: NDArray[np.float64]) -> ProfilePoint:

@@ -67,6 +67,8 @@ class ProfileFunction(Protocol):
         A change of the position that is large, for want of a curvature.
     ceiling : float
         A deviance that the profile does not exceed; infinity if there is none.
+    uncorrelated : ndarray
+        A second start for the other parameters: random effects without correlations.
     """
 
     name: str
@@ -74,6 +76,7 @@ class ProfileFunction(Protocol):
     domain: tuple[float, float]
     reach: float
     ceiling: float
+    uncorrelated: NDArray[np.float64]
 
     def at_estimate(self) -> ProfilePoint:
         """Return the point of the estimate."""
@@ -124,6 +127,7 @@ class VarianceProfile:
         self.domain = coordinates.domain
         self.reach = coordinates.reach
         self.ceiling = ceiling
+        self.uncorrelated = coordinates.uncorrelated
         self._coordinates = coordinates
         self._deviance = deviance
         self._bounded = bool(np.isfinite(coordinates.lower).any())
@@ -166,13 +170,13 @@ class VarianceProfile:
             If no minimum is found.
         """
         lower = self._coordinates.lower
-        psi = np.maximum(np.append(position, others), lower)
+        psi, redundant = self._coordinates.reduced(np.maximum(np.append(position, others), lower))
         here = self.derivatives(psi)
         radius = 1.0
         for _ in range(_MOST_STEPS):
             if here is None:
                 break
-            free = self._free(psi, here.gradient)
+            free = self._free(psi, here.gradient, redundant)
             newton = _newton_step(here.gradient[free], here.hessian[free][:, free], radius)
             if newton.decrement <= self._tolerance:
                 point = _point(psi, here, newton, free)
@@ -195,12 +199,15 @@ class VarianceProfile:
             "leave the parameter out by `params`, or use the bootstrap"
         )
 
-    def _free(self, psi: NDArray[np.float64], gradient: NDArray[np.float64]) -> slice | NDArray[np.intp]:
-        """The other coordinates that are off their bounds, or want to leave them."""
+    def _free(
+        self, psi: NDArray[np.float64], gradient: NDArray[np.float64], redundant: NDArray[np.intp]
+    ) -> slice | NDArray[np.intp]:
+        """The other coordinates that are not redundant, and are off their bounds or want to leave them."""
         every = slice(1, None)
-        if not self._bounded or (psi > self._coordinates.lower)[every].all():
+        if not len(redundant) and (not self._bounded or (psi > self._coordinates.lower)[every].all()):
             return every
         free = (psi > self._coordinates.lower) | (gradient < 0.0)
+        free[redundant] = False
         return np.flatnonzero(free[every]) + 1
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mixedeffects.optimize.canonical import transformed
+from mixedeffects.optimize.canonical import lower_factor, transformed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mixedeffects.criterion import GaussianCriterion
     from mixedeffects.fit import LmmFit
     from mixedeffects.inference.parameters import Parameter
+
+_NONE = np.empty(0, dtype=np.intp)
+_SMALL = 0.1  # standard deviation, relative to the residual one, for a column of unit mean square
 
 
 class Coordinates(Protocol):
@@ -26,6 +29,8 @@ class Coordinates(Protocol):
         For each block the matrix that takes Lambda(theta) to the working columns.
     estimate : ndarray (d + 1,)
         psi at the estimates.
+    uncorrelated : ndarray (d,)
+        psi[1:] at the estimates, but without correlations within the terms and without variances next to 0.
     domain : (float, float)
         The values that psi[0] may take; at a finite end the profile is even.
     lower : ndarray (d + 1,)
@@ -36,6 +41,7 @@ class Coordinates(Protocol):
 
     transforms: list[NDArray[np.float64]]
     estimate: NDArray[np.float64]
+    uncorrelated: NDArray[np.float64]
     domain: tuple[float, float]
     lower: NDArray[np.float64]
     reach: float
@@ -45,6 +51,9 @@ class Coordinates(Protocol):
 
     def second(self, psi: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sum of the second derivatives of (theta, log sigma) in psi, weighted by a gradient in them."""
+
+    def reduced(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return an equivalent psi, and which of its entries are redundant, so that they need not move."""
 
     def reported(self, position: float) -> float:
         """Return the parameter on its own scale."""
@@ -58,6 +67,7 @@ class SigmaCoordinates:
         self.transforms = [np.eye(k) for k in criterion.layout.block_widths]
         theta = criterion.layout.theta(_working_factors(fit))
         self.estimate = np.append(math.log(fit.solution.sigma), theta)
+        self.uncorrelated = without_correlations(criterion, theta)
         self.domain = (-math.inf, math.inf)
         self.lower = np.full(len(self.estimate), -math.inf)
         self.reach = 1.0
@@ -70,6 +80,10 @@ class SigmaCoordinates:
     def second(self, psi: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return zeros: the change of variables is linear."""
         return np.zeros((len(psi), len(psi)))
+
+    def reduced(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return psi; nothing is redundant."""
+        return psi, _NONE
 
     def reported(self, position: float) -> float:
         """Return sigma."""
@@ -87,12 +101,15 @@ class SdCoordinates:
     def __init__(self, fit: LmmFit, parameter: Parameter) -> None:
         self.transforms, theta, K = _rotated(fit, parameter.term, [parameter.row])
         self._scale = float(K[0, 0])
+        self._layout, self._term = fit.objective.layout, parameter.term
+        self._width = self._layout.widths[parameter.term]
         self._at = _first_entry(fit.objective, parameter.term)
         log_sigma = math.log(fit.solution.sigma)
         z = np.append(theta, log_sigma)
         self._order = np.append(self._at, np.delete(np.arange(len(z)), self._at))
         self.estimate = z[self._order]
         self.estimate[0] = theta[self._at] * fit.solution.sigma
+        self.uncorrelated = np.append(without_correlations(fit.objective, theta), log_sigma)[self._order][1:]
         self.domain = (0.0, math.inf)
         self.lower = np.full(len(z), -math.inf)
         self.reach = 0.5 * (fit.solution.sigma + self.estimate[0])
@@ -116,6 +133,18 @@ class SdCoordinates:
         out[-1, -1] = weighted * psi[0]
         return out
 
+    def reduced(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return psi with a first column of zeros where the standard deviation is 0: the other columns can do its part."""
+        if psi[0] != 0.0 or self._width == 1:
+            return psi, _NONE
+        theta = np.empty_like(psi)
+        theta[self._order] = psi
+        factors = self._layout.factors(theta[:-1])
+        rest = factors[self._term][1:]
+        factors[self._term] = np.pad(lower_factor(rest), ((1, 0), (1, 0)))
+        theta[:-1] = self._layout.theta(factors)
+        return theta[self._order], np.arange(self._at + 1, self._at + self._width)
+
     def reported(self, position: float) -> float:
         """Return the standard deviation."""
         return position * self._scale
@@ -135,13 +164,16 @@ class CorrelationCoordinates:
         first = _first_entry(fit.objective, parameter.term)
         self._a, self._b = first, first + 1
         self._c = first + fit.objective.layout.widths[parameter.term]
-        z = np.append(theta, math.log(fit.solution.sigma))
+        log_sigma = math.log(fit.solution.sigma)
+        z = np.append(theta, log_sigma)
         named = [self._b, self._a, self._c]
         self._order = np.append(named, np.delete(np.arange(len(z)), named))
         self.estimate = z[self._order]
         across = z[self._b] + self._kappa * z[self._a]
         self.estimate[0] = math.atan2(across, z[self._c])
         self.estimate[2] = math.hypot(across, z[self._c])
+        self.uncorrelated = np.append(without_correlations(fit.objective, theta), log_sigma)[self._order][1:]
+        self.uncorrelated[1] = max(self.estimate[2], _SMALL)
         self.domain = (-0.5 * math.pi, 0.5 * math.pi)
         self.lower = np.full(len(z), -math.inf)
         self.lower[1:3] = 0.0
@@ -168,9 +200,22 @@ class CorrelationCoordinates:
         out[0, 2] = out[2, 0] = cos * g_b - sin * g_c
         return out
 
+    def reduced(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return psi; nothing is redundant but at single points."""
+        return psi, _NONE
+
     def reported(self, position: float) -> float:
         """Return the correlation."""
         return math.sin(position)
+
+
+def without_correlations(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The diagonal of a theta of the working columns, no entry of it very small, and zeros elsewhere.
+
+    A start that prefers no sign of a correlation: from one of the wrong sign a search may end in a local minimum.
+    """
+    entries = np.array(criterion.layout.entries(), dtype=np.intp).reshape(-1, 3)
+    return np.where(entries[:, 1] == entries[:, 2], np.maximum(np.abs(theta), _SMALL), 0.0)
 
 
 def _working_factors(fit: LmmFit) -> list[NDArray[np.float64]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from mixedeffects.errors import DataError
+from mixedeffects.inference.distributions import chi2_upper
 from mixedeffects.inference.reduction import (
     droppable,
     fit_reduced,
@@ -49,8 +49,8 @@ def mixture_p_value(statistic: float, df: int) -> float:
     """
     if statistic <= 0.0:
         return 1.0
-    below = float(stats.chi2.sf(statistic, df - 1)) if df > 1 else 0.0
-    return 0.5 * (below + float(stats.chi2.sf(statistic, df)))
+    below = chi2_upper(statistic, df - 1) if df > 1 else 0.0
+    return 0.5 * (below + chi2_upper(statistic, df))
 
 
 def ranova(fit: LmmFit) -> Table:
@@ -92,7 +92,7 @@ def ranova(fit: LmmFit) -> Table:
         npar = len(fit.solution.beta) + n_theta + 1
         df = fit.npar - npar
         lrt = max(0.0, 2.0 * (fit.loglik - loglik))
-        naive, mixture = float(stats.chi2.sf(lrt, df)), mixture_p_value(lrt, df)
+        naive, mixture = chi2_upper(lrt, df), mixture_p_value(lrt, df)
         rows.append((label, npar, loglik, 2.0 * (npar - loglik), lrt, float(df), naive, mixture))
     notes = [
         "p_mixture: half-and-half mixture of chi-squares with df - 1 and df degrees of freedom",
@@ -134,6 +134,6 @@ def drop1_lrt(fit: LmmFit) -> Table:
     for label in droppable(full.model.encoding):
         reduced = fit_reduced(full, without_fixed(full.model, label), reml=False)
         lrt, df = max(0.0, 2.0 * (full.loglik - reduced.loglik)), full.npar - reduced.npar
-        p_value = float(stats.chi2.sf(lrt, df)) if df else np.nan
+        p_value = chi2_upper(lrt, df) if df else np.nan
         rows.append((label, reduced.npar, reduced.loglik, reduced.aic, lrt, float(df), p_value))
     return table_of(DROP1_HEADS, rows, text=("term",), notes=notes, kind=fit.model.data_kind)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
-from scipy import stats
 
 from mixedeffects.errors import DataError
 from mixedeffects.inference import kenward_roger, satterthwaite
+from mixedeffects.inference.distributions import f_upper, t_two_sided
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,7 +120,7 @@ def t_test(fit: LmmFit, L: NDArray[np.float64], rhs: float = 0.0, ddf: str = "sa
         std_error=std_error,
         df=df,
         statistic=statistic,
-        p_value=float(2.0 * stats.t.sf(abs(statistic), df)),
+        p_value=float(t_two_sided(statistic, df)),
     )
 
 
@@ -157,12 +157,11 @@ def f_test(
         df_num, df_den = float(len(L)), degrees_of_freedom(fit, L[0], method)
         statistic = float(difference @ np.linalg.solve(L @ fit.solution.vcov @ L.T, difference)) / df_num
     mean_sq = statistic * fit.solution.sigma**2
-    tail = stats.chi2.sf(df_num * statistic, df_num) if np.isinf(df_den) else stats.f.sf(statistic, df_num, df_den)
     return FTest(
         statistic=statistic,
         df_num=df_num,
         df_den=df_den,
-        p_value=float(tail),
+        p_value=f_upper(statistic, df_num, df_den),
         sum_sq=mean_sq * df_num,
         mean_sq=mean_sq,
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from mixedeffects.errors import DataError
+from mixedeffects.inference.distributions import chi2_upper
 from mixedeffects.inference.nesting import check_same_data, fixed_nested, random_nested, same_fixed_part
 from mixedeffects.inference.reduction import refitted
 from mixedeffects.inference.table import Table, table_of
@@ -99,7 +99,7 @@ def _likelihood_ratio(small: LmmFit, large: LmmFit) -> tuple[float, float, float
         return np.nan, np.nan, np.nan
     chisq = max(0.0, 2.0 * (large.loglik - small.loglik))
     df = large.npar - small.npar
-    return chisq, float(df), float(stats.chi2.sf(chisq, df)) if df else np.nan
+    return chisq, float(df), chi2_upper(chisq, df) if df else np.nan
 
 
 def _cautions(small: LmmFit, large: LmmFit, small_label: str, large_label: str) -> list[str]:

@@ -58,9 +58,11 @@ class SignedRoot:
     def at(self, position: float, near: Knot) -> Knot:
         """Return the knot at a position, starting from one nearby."""
         others = near.point.others + (position - near.position) * near.point.tangent
-        point = self.function.at(position, others)
+        return self._knot(self.function.at(position, others))
+
+    def _knot(self, point: ProfilePoint) -> Knot:
         self._check(point)
-        side = 1.0 if position >= self.function.estimate else -1.0
+        side = 1.0 if point.position >= self.function.estimate else -1.0
         zeta = side * math.sqrt(max(point.deviance - self._minimum, 0.0))
         return Knot(point=point, zeta=zeta, slope=0.5 * point.slope / zeta if zeta else 0.0)
 
@@ -87,7 +89,8 @@ class SignedRoot:
         Notes
         -----
         Inverse cubic interpolation of zeta on the two knots next to the target, within a bracket; the last step is
-        Newton's. zeta is nearly a straight line, so that two or three points are enough.
+        Newton's. zeta is nearly a straight line, so that two or three points are enough. The minimum at the end is
+        looked for from a second start too; where it is lower, the search goes on from there.
         """
         side = math.copysign(1.0, target)
         end = self.function.domain[0 if side < 0.0 else 1]
@@ -100,7 +103,10 @@ class SignedRoot:
             # From the inner knot: beyond the target the minimum may be a local one, which is not to be carried back.
             knot = self.at(self._guess(target, inner, outer, end), inner)
             if abs(knot.zeta - target) <= _CLOSE and knot.slope > 0.0:
-                return knot.position + (target - knot.zeta) / knot.slope
+                other = self._lower(knot)
+                if other is None:
+                    return knot.position + (target - knot.zeta) / knot.slope
+                knot, outer = other, None  # what lies outside belongs to the other minimum
             if knot.zeta * side > target * side:
                 outer = knot
             elif knot.position == end:
@@ -138,6 +144,11 @@ class SignedRoot:
             here = self.at(position, here)
             out.append(here)
         return out
+
+    def _lower(self, knot: Knot) -> Knot | None:
+        """A knot at the same position with a lower deviance, if there is one from the second start."""
+        other = self._knot(self.function.at(knot.position, self.function.uncorrelated))
+        return other if abs(other.zeta) < abs(knot.zeta) - 10.0 * _CLOSE else None
 
     def _guess(self, target: float, inner: Knot, outer: Knot | None, end: float) -> float:
         """The next position to try."""

@@ -25,7 +25,8 @@ def anova(*fits: LmmFit, refit: bool = True) -> Any:
     Returns
     -------
     data frame
-        One row per model, by number of parameters: model, formula, npar, aic, bic, loglik, deviance, chisq, df, p_value.
+        One row per model, by number of parameters: model, formula, npar, aic, bic, loglik, deviance, chisq, df and
+        p_value.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,7 @@ import pandas as pd
 from mixedeffects.errors import DataError
 from mixedeffects.fit import LmmFit
 from mixedeffects.inference import anova as _anova
-from mixedeffects.inference import bootstrap as _bootstrap
-from mixedeffects.inference import deletions, intervals, kenward_roger, robust, variance
-from mixedeffects.inference import emmeans as _emmeans
+from mixedeffects.inference import deletions, intervals, kenward_roger, variance
 from mixedeffects.inference import profile as _profile
 from mixedeffects.results.views import BootstrapView, MarginalMeansView, ProfileView, RobustView
 from mixedeffects.tables.frames import interval_frame, noted
@@ -117,7 +115,8 @@ class InferenceMethods(LmmFit):
         params : str or sequence of str, optional
             Names; ``"theta_"`` for the variance parameters, ``"beta_"`` for the coefficients.
         **options
-            For the bootstrap, as `bootstrap` takes them, and ``kind=`` for the kind of interval.
+            For the bootstrap: ``n=``, ``rng=`` and so on as `bootstrap` takes them, and ``kind=`` for the kind of
+            interval (percentile, basic, normal, bca).
 
         Returns
         -------
@@ -150,11 +149,34 @@ class InferenceMethods(LmmFit):
         progress: bool | None = None,
         path: str | os.PathLike[str] | None = None,
     ) -> BootstrapView:
-        """Parametric bootstrap: see `mixedeffects.inference.bootstrap.bootstrap`."""
+        """Draw responses from the fit, with new random effects, and refit the model to each.
+
+        Parameters
+        ----------
+        n : int
+            Number of replicates.
+        statistic : callable, optional
+            Function of a refitted model that returns a number, or a mapping of names to numbers.
+        rng : None, int, Generator or SeedSequence
+            Source of the draws.
+        kind : {"parametric"}
+            New random effects and new errors.
+        workers : int, optional
+            Threads; the replicates do not depend on them.
+        progress : bool, optional
+            Show a progress bar (needs tqdm); None shows it for long work in a terminal.
+        path : path, optional
+            Write the replicates as they come, and resume from the file to the same result.
+
+        Returns
+        -------
+        BootstrapView
+            replicates, confint, and how many failed. An interrupt returns what is done.
+        """
+        from mixedeffects.inference.bootstrap import bootstrap
+
         return BootstrapView(
-            _bootstrap.bootstrap(
-                self, n, statistic=statistic, rng=rng, kind=kind, workers=workers, progress=progress, path=path
-            )
+            bootstrap(self, n, statistic=statistic, rng=rng, kind=kind, workers=workers, progress=progress, path=path)
         )
 
     def emmeans(
@@ -165,17 +187,53 @@ class InferenceMethods(LmmFit):
         ddf: str = "satterthwaite",
         level: float = 0.95,
     ) -> MarginalMeansView:
-        """Estimated marginal means over a grid of the predictors, averaged over the factors not named."""
-        return MarginalMeansView(_emmeans.emmeans(self, specs, by=by, at=at, ddf=ddf, level=level))
+        """Estimate marginal means over a grid of the predictors, averaged over those not named.
+
+        Parameters
+        ----------
+        specs : str or sequence of str
+            Predictors whose means are wanted.
+        by : str or sequence of str, optional
+            Predictors within whose combinations the means are compared.
+        at : mapping, optional
+            Values of predictors, in place of all levels of a factor and of the mean of a covariate.
+        ddf : str
+            As in `coef_table`.
+        level : float
+            Confidence level.
+
+        Returns
+        -------
+        MarginalMeansView
+            ``to_frame()``, and ``contrasts("pairwise", adjust="tukey")``.
+        """
+        from mixedeffects.inference.emmeans import emmeans
+
+        return MarginalMeansView(emmeans(self, specs, by=by, at=at, ddf=ddf, level=level))
 
     def vcov_kr(self) -> pd.DataFrame:
         """Kenward and Roger's adjusted covariance of the estimated fixed effects, (p, p)."""
         names = list(self.model.kept_names)
         return pd.DataFrame(np.array(kenward_roger.adjustment(self).adjusted), index=names, columns=names)
 
-    def vcov_robust(self, cluster: Any = None, kind: str = "CR2") -> RobustView:
-        """Cluster-robust (sandwich) covariance of the fixed effects: CR0, CR1 or CR2 with Satterthwaite df."""
-        return RobustView(robust.vcov_robust(self, cluster=cluster, kind=kind))
+    def vcov_robust(self, cluster: Any = None, kind: Literal["CR0", "CR1", "CR2"] = "CR2") -> RobustView:
+        """Cluster-robust (sandwich) covariance of the fixed effects.
+
+        Parameters
+        ----------
+        cluster : str or array-like (n,), optional
+            A grouping factor or labels of the rows; by default the coarsest factor, in which the others are nested.
+        kind : {"CR2", "CR0", "CR1"}
+            CR2 is corrected for bias, with Satterthwaite's degrees of freedom.
+
+        Returns
+        -------
+        RobustView
+            vcov, std_errors, df, and ``coef_table()``.
+        """
+        from mixedeffects.inference.robust import vcov_robust
+
+        return RobustView(vcov_robust(self, cluster=cluster, kind=kind))
 
     def icc(self) -> variance.IntraclassCorrelation:
         """Intraclass correlations: per group, adjusted and unadjusted."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mixedeffects.errors import DataError
 from mixedeffects.fit import LmmFit, effects
 from mixedeffects.fit.fitted_design import FittedDesign
 from mixedeffects.fit.report import report
@@ -40,6 +39,14 @@ if TYPE_CHECKING:
 
 
 # Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
+_TITLES = {
+    "satterthwaite": "Satterthwaite",
+    "kenward-roger": "Kenward-Roger",
+    "residual": "the residual",
+    "normal": "the normal",
+}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LmmResult(InferenceMethods):
     """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class NotedFrame(pd.DataFrame):
+class NotedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no stubs here
     """A data frame whose `notes` are printed under it; whatever is computed from it is an ordinary frame."""
 
-    _metadata = ("notes",)
+    _metadata: ClassVar[tuple[str, ...]] = ("notes",)
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -36,7 +36,7 @@ class NotedFrame(pd.DataFrame):
 class IntervalFrame(NotedFrame):
     """Confidence limits, printed with the percentages as heads and seven digits."""
 
-    _metadata = ("notes", "heads")
+    _metadata: ClassVar[tuple[str, ...]] = ("notes", "heads")
     heads: tuple[str, str] = ("lower", "upper")
 
     def __repr__(self) -> str:
