@@ -117,6 +117,13 @@ void register_criterion(nb::module_ &m) {
         .def_prop_ro("n_theta", &me::Criterion::n_theta)
         .def_prop_ro("reml", &me::Criterion::reml)
         .def_prop_ro("dense_size", [](const me::Criterion &c) { return c.plan().Q; })
+        .def_prop_ro(
+            "moments",
+            [](const me::Criterion &c) {
+                const std::size_t width = c.plan().entries.size() + 1;
+                return to_array(c.plan().moments, {width, width});
+            },
+            nb::rv_policy::move)
         .def_prop_ro("hessian_is_dear", [](const me::Criterion &c) { return c.plan().hessian_is_dear; })
         .def_prop_ro("eliminated",
                      [](const me::Criterion &c) {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/blas.hpp"
 #include "core/eigen.hpp"
 #include "core/small.hpp"
 
@@ -124,23 +123,28 @@ std::vector<double> moment_start(const Plan &plan, const Response &response) {
             right[e] += 2.0 * half(entry) * s[static_cast<std::size_t>(j) * k + entry.row] * s[static_cast<std::size_t>(j) * k + entry.column];
     }
     right[d] = response.yy;
-    // Scaled to unit diagonal; a Cholesky factor that fails says that the moments do not determine the variances.
+    // Scaled to unit diagonal; combinations that the moments do not determine are left at zero.
     std::vector<double> M = plan.moments, scale(width);
     for (int e = 0; e < width; ++e) {
-        if (!(M[e * width + e] > 0.0)) return theta;
-        scale[e] = 1.0 / std::sqrt(M[e * width + e]);
+        // Beside the largest of its block nothing but rounding: no effect on the variance of y.
+        double largest = 0.0;
+        for (int f = 0; f < d; ++f)
+            if (e < d && plan.entries[f].block == plan.entries[e].block) largest = std::max(largest, M[f * width + f]);
+        scale[e] = M[e * width + e] > 1e-10 * largest ? 1.0 / std::sqrt(M[e * width + e]) : 0.0;
     }
     for (int e = 0; e < width; ++e) {
         right[e] *= scale[e];
         for (int f = 0; f < width; ++f) M[e * width + f] *= scale[e] * scale[f];
-        M[e * width + e] += 1e-10;
     }
-    if (!small::cholesky(width, M.data())) return theta;
-    small::forward_solve(width, M.data(), 1, right.data());
-    for (int e = width - 1; e >= 0; --e) {
-        for (int f = e + 1; f < width; ++f) right[e] -= M[f * width + e] * right[f];
-        right[e] /= M[e * width + e];
+    const Eigen equations = eigen(M, width);
+    std::vector<double> solved(width, 0.0);
+    for (int x = 0; x < width; ++x) {
+        if (!(equations.values[x] > 1e-3)) continue;
+        double along = 0.0;
+        for (int e = 0; e < width; ++e) along += equations.vectors[x * width + e] * right[e];
+        for (int e = 0; e < width; ++e) solved[e] += equations.vectors[x * width + e] * along / equations.values[x];
     }
+    right = solved;
     for (int e = 0; e < width; ++e) right[e] *= scale[e];
     // The moment equations weigh all rows alike, so that a small residual variance drowns in them; what varies within the
     // levels of a factor is its upper bound, and its estimate if there is but one factor.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -51,12 +52,18 @@ class Control:
     solver: Literal["direct"] = "direct"
 
     def __post_init__(self) -> None:
+        if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, Real):
+            raise DataError(f"tolerance must be a number, not {self.tolerance!r}")
         if not self.tolerance > 0:
             raise DataError(f"tolerance must be positive, not {self.tolerance!r}")
-        if self.max_evaluations < 1:
-            raise DataError(f"max_evaluations must be at least 1, not {self.max_evaluations!r}")
-        if self.threads is not None and self.threads < 1:
-            raise DataError(f"threads must be at least 1, not {self.threads!r}")
+        for name in ("max_evaluations", "threads"):
+            value = getattr(self, name)
+            if value is None and name == "threads":
+                continue
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise DataError(f"{name} must be a whole number, not {value!r}")
+            if value < 1:
+                raise DataError(f"{name} must be at least 1, not {value!r}")
         if self.solver != "direct":
             raise DataError(f"solver must be 'direct', not {self.solver!r}")
         for name in ("start", "fixed_theta"):

@@ -113,7 +113,7 @@ def test_conditional_modes_print_with_their_note(chapter):
     lines = str(chapter.ranef).splitlines()
     assert lines[0] == "$Subject"
     assert lines[1].split() == ["Intercept", "Days"]
-    assert lines[2] == "308   2.2585656   9.1989719"
+    assert lines[2] == "308   2.2585655   9.1989719"
     assert lines[-2:] == ["", 'with conditional variances for "Subject" ']
 
 

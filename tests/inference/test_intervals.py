@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from support import fits, reference
@@ -10,7 +12,8 @@ from support.singular import correlated_slopes, slopes_without_intercepts
 import mixedeffects as me
 from mixedeffects.errors import DataError
 from mixedeffects.inference.intervals import confint_profile, confint_wald
-from mixedeffects.inference.profile import profile
+from mixedeffects.inference.parameters import parameters
+from mixedeffects.inference.profile import profile, signed_roots
 
 CASES = reference.case_ids("confint")
 SLEEP = "Reaction ~ Days + (Days | Subject)"
@@ -164,6 +167,30 @@ def test_an_undefined_correlation_has_no_limits():
     assert np.isnan(intervals.estimate[1])
     assert np.isfinite(np.delete(limits(intervals), 1, axis=0)).all()
     assert limits(intervals)[0, 0] == 0.0
+
+
+@pytest.mark.parametrize("seed", [318, 345])
+def test_limits_are_not_those_of_a_local_minimum(seed):
+    """Small groups, three effects: with a standard deviation fixed there are minima for either sign of a correlation."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(30, 120))
+    g, h = rng.integers(0, int(rng.integers(4, 12)), n), rng.integers(0, int(rng.integers(3, 8)), n)
+    x, z = rng.normal(rng.choice([0, 3]), 1, n), rng.normal(size=n)
+    s = rng.choice([0, 0.05, 0.3, 1, 3], size=4)
+    y = 1 + x + s[0] * rng.normal(size=20)[g] + s[1] * rng.normal(size=20)[g] * x
+    y += s[2] * rng.normal(size=20)[h] + s[3] * rng.normal(size=20)[h] * z + rng.normal(size=n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", me.SingularFitWarning)
+        fit = me.lmer("y ~ x + z + (x + z | g)", {"y": y, "x": x, "z": z, "g": g}, reml=False)
+    for p, root, _ in signed_roots(fit, parameters(fit.model)):
+        if p.kind == "sd":
+            start = root.at_estimate()
+            limit = root.solve(1.959963984540054, [start])
+            others = start.point.others
+            starts = [others + rng.normal(size=len(others)) * rng.choice([0.3, 1.5]) for _ in range(8)]
+            found = np.array([root.function.at(limit, other).deviance for other in starts])
+            assert found.min() - fit.criterion > 1.959963984540054**2 - 2e-3
+            assert found.max() - found.min() > 0.1 or p.column == 0
 
 
 # Invariance -------------------------------------------------------------------------------------------------------

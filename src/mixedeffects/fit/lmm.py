@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mixedeffects.criterion import gaussian_criterion
 from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import DataError
@@ -11,7 +13,6 @@ from mixedeffects.fit.record import LmmFit
 from mixedeffects.optimize import certify, minimize
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from mixedeffects.control import Control
@@ -72,6 +73,8 @@ def _fit(design: Design, criterion: GaussianCriterion, control: Control) -> LmmF
     find = minimize if control.fixed_theta is None else certify
     minimum = find(criterion, terms, control)
     spread = float(design.y.max() - design.y.min())
+    if design.weights is not None:  # sigma is that of a row of weight 1
+        spread *= float(np.sqrt(design.weights.mean()))
     if minimum.solution.sigma < _NOTHING * spread:
         raise DataError(
             f"the model fits the response exactly: the residual standard deviation is 0 beside a range of {spread:.3g} "

@@ -71,7 +71,7 @@ class CoefficientProfile:
             tangent=np.zeros_like(self._theta),
         )
 
-    def at(self, position: float, others: NDArray[np.float64]) -> ProfilePoint:
+    def at(self, position: float, others: NDArray[np.float64], *, rough: bool = False) -> ProfilePoint:
         """Minimize the deviance over the other parameters.
 
         Parameters
@@ -80,6 +80,8 @@ class CoefficientProfile:
             Where the coefficient is fixed.
         others : ndarray (d,)
             Start of theta, in the working columns.
+        rough : bool
+            Stop as soon as the minimum is known to about 1e-3.
 
         Returns
         -------
@@ -94,7 +96,7 @@ class CoefficientProfile:
         y = self._design.y - (position - self.estimate) * x
         criterion = self._criterion.with_products(self._products.with_response(self._design, y))
         control = self._fit.control
-        found = criterion.core.minimize(others, 1e-9, control.max_evaluations, control.n_threads)
+        found = criterion.core.minimize(others, 1e-3 if rough else 1e-9, control.max_evaluations, control.n_threads)
         evaluation = found["evaluation"]
         whole = self._fit.objective.core.evaluate(found["theta"], None, True)
         if not (found["converged"] and evaluation["ok"] and whole["ok"]):

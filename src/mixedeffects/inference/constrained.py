@@ -20,6 +20,7 @@ _FLAT = 1e-9  # of the largest eigenvalue: a direction with less curvature is ta
 _NEGATIVE = 1e-7  # of the largest eigenvalue: what must be below zero to count as negative
 _EXACT_TOLERANCE = 1e-7  # Newton decrement; its square root cubed is what the corrected minimum is off by
 _APPROXIMATE_TOLERANCE = 1e-9
+_ROUGH_TOLERANCE = 1e-2
 _ROUNDING = 1e-13  # of the deviance
 _MOST_STEPS = 200
 
@@ -81,7 +82,7 @@ class ProfileFunction(Protocol):
     def at_estimate(self) -> ProfilePoint:
         """Return the point of the estimate."""
 
-    def at(self, position: float, others: NDArray[np.float64]) -> ProfilePoint:
+    def at(self, position: float, others: NDArray[np.float64], *, rough: bool = False) -> ProfilePoint:
         """Return the point at a position, with a start for the other parameters."""
 
     def reported(self, position: float) -> float:
@@ -150,7 +151,7 @@ class VarianceProfile:
         hessian = J.T @ found.hessian @ J + self._coordinates.second(psi, found.gradient)
         return found._replace(gradient=J.T @ found.gradient, hessian=hessian)
 
-    def at(self, position: float, others: NDArray[np.float64]) -> ProfilePoint:
+    def at(self, position: float, others: NDArray[np.float64], *, rough: bool = False) -> ProfilePoint:
         """Minimize the deviance over the other parameters.
 
         Parameters
@@ -159,6 +160,8 @@ class VarianceProfile:
             Where the parameter is fixed.
         others : ndarray (d,)
             Start of the other coordinates.
+        rough : bool
+            Stop as soon as the minimum is known to about 1e-3.
 
         Returns
         -------
@@ -173,12 +176,13 @@ class VarianceProfile:
         psi, redundant = self._coordinates.reduced(np.maximum(np.append(position, others), lower))
         here = self.derivatives(psi)
         radius = 1.0
+        tolerance = max(self._tolerance, _ROUGH_TOLERANCE if rough else 0.0)
         for _ in range(_MOST_STEPS):
             if here is None:
                 break
             free = self._free(psi, here.gradient, redundant)
             newton = _newton_step(here.gradient[free], here.hessian[free][:, free], radius)
-            if newton.decrement <= self._tolerance:
+            if newton.decrement <= tolerance:
                 point = _point(psi, here, newton, free)
                 return point if point.deviance < self.ceiling else _flat(point, self.ceiling)
             trial = psi.copy()

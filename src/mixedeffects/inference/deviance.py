@@ -86,16 +86,17 @@ class Deviance:
         if hessian is None:
             return None
         n, rss = self._n, raw["rss"]
-        C, G, Lambda = (np.zeros((self._size, self._size)) for _ in range(3))
+        C, G, Lambda = np.zeros((3, self._size, self._size))
         Lambda[self._rows, self._columns] = theta
         for at, T, s, G_block in zip(self._blocks, change, raw["s"], raw["G"], strict=True):
             half = s @ T
             C[at, at] = half.T @ half
             G[at, at] = T.T @ G_block @ T
         q = 2.0 * (C @ Lambda)[self._rows, self._columns]
-        qq = np.multiply.outer(q, q)
-        B = (raw["curvature"] - self._twice * G[self._pairs]) * (rss / n) + qq / rss
-        second = 2.0 * B - self._twice * C[self._pairs]
+        qq = q[:, None] * q
+        # 2 B - tr(E_ef C), with B from the average information n (B / r - q q' / r^2) + tr(E_ef G).
+        second = (2.0 * rss / n) * raw["curvature"] + (2.0 / rss) * qq
+        second -= self._twice * ((2.0 * rss / n) * G + C)[self._pairs]
         scaled = math.exp(-2.0 * log_sigma)
         off = scaled - n / rss  # 0 where sigma is the best one for this theta
         d = len(theta)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _CLOSE = 1e-5  # of zeta: from here one more Newton step is exact to about its square
 _NEW_MINIMUM = 1e-4  # of the deviance: lower than the minimum by so much is another minimum
+_LOWER = 1e-3  # of the deviance: what the minimum from a second start must be lower by, to be another one
 _MOST_POINTS = 60
 
 
@@ -147,8 +148,11 @@ class SignedRoot:
 
     def _lower(self, knot: Knot) -> Knot | None:
         """A knot at the same position with a lower deviance, if there is one from the second start."""
-        other = self._knot(self.function.at(knot.position, self.function.uncorrelated))
-        return other if abs(other.zeta) < abs(knot.zeta) - 10.0 * _CLOSE else None
+        other = self.function.at(knot.position, self.function.uncorrelated, rough=True)
+        if other.deviance > knot.point.deviance - _LOWER:
+            return None
+        lower = self._knot(self.function.at(knot.position, other.others))
+        return lower if lower.point.deviance < knot.point.deviance - _LOWER else None
 
     def _guess(self, target: float, inner: Knot, outer: Knot | None, end: float) -> float:
         """The next position to try."""

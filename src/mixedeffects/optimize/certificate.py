@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mixedeffects.crossproducts import Layout
 
 _STEP = 1e-5
-_FLAT = 1e-10  # of the largest eigenvalue
+_UNDETERMINED = 1e-10  # smallest eigenvalue of the moment equations, scaled to unit diagonal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,8 @@ class Certificate:
         A direction of negative curvature, of length 1, if there is one.
     null_derivatives : tuple of float or None
         For each term the smallest eigenvalue of N'GN over its null space N; None if its covariance is not singular.
+    flat : bool
+        Whether the data cannot determine all variances and covariances: see `undetermined`.
     n_hessians : int
         Exact Hessians computed.
     """
@@ -103,7 +105,7 @@ def certificate(
             newton_decrement=0.0,
             min_eigenvalue=lambda: float("nan"),
             downhill=None,
-            flat=False,
+            flat=undetermined(criterion),
             null_derivatives=null,
             n_hessians=0,
         )
@@ -132,7 +134,7 @@ def certificate(
         newton_decrement=float(0.5 * (g**2 / np.maximum(np.abs(values), floor)).sum()),
         min_eigenvalue=min_eigenvalue,
         downhill=downhill,
-        flat=bool(abs(values[0]) <= _FLAT * values[-1]),
+        flat=undetermined(criterion),
         null_derivatives=null,
         n_hessians=0 if exact is None else 1,
     )
@@ -172,6 +174,25 @@ def null_derivatives(
         For each block the derivative with respect to its relative covariance.
     """
     return tuple(_null_derivative(G_t, L) for G_t, L in zip(_by_term(layout, G), factors, strict=True))
+
+
+def undetermined(criterion: GaussianCriterion) -> bool:
+    """Tell whether some combination of variances and covariances has no effect on the variance of the response.
+
+    Notes
+    -----
+    The matrix of tr(P0 V_e P0 V_f) over the entries of S and sigma^2, P0 the projection off X, is singular then: the
+    covariance of two columns that never occur in one level, a column of zeros, the same term twice.
+    """
+    moments = criterion.core.moments
+    effects = np.diag(moments)
+    blocks = np.array([entry[0] for entry in criterion.layout.entries()])
+    for block in np.unique(blocks):
+        own = effects[:-1][blocks == block]
+        if not own.min() > _UNDETERMINED * own.max():
+            return True
+    scale = np.sqrt(effects)
+    return bool(np.linalg.eigvalsh(moments / np.outer(scale, scale))[0] < _UNDETERMINED)
 
 
 def null_space(L: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -174,9 +174,14 @@ def minimize(criterion: GaussianCriterion, terms: Sequence[tuple[str, Sequence[s
         done = proof.is_minimum and proof.newton_decrement <= control.tolerance
         if done or attempt == _RESTARTS or search.n_evaluations >= control.max_evaluations:
             break
-        start = canonical if proof.is_minimum else _downhill(criterion, canonical, proof)
+        if attempt == 0 and not search.converged and control.start is None:
+            start = criterion.layout.theta([np.eye(k) for k in criterion.layout.widths])
+        else:
+            start = canonical if proof.is_minimum else _downhill(criterion, canonical, proof)
         # Tighter, as the search judges by its own curvature: it would stop at once where only the exact one objects.
-        theta, evaluation = search.run(start, 0.01 * control.tolerance)
+        again = search.run(start, 0.01 * control.tolerance)
+        if again[1]["value"] <= evaluation["value"] or attempt > 0:
+            theta, evaluation = again
     return _minimum(criterion, terms, canonical, evaluation, proof, search, control)
 
 
@@ -291,7 +296,8 @@ def _message(proof: Certificate, boundary: Sequence[BoundaryDirection], converge
     if not converged:
         return (
             f"not converged: one Newton step promises {proof.newton_decrement:.3g}, more than {control.tolerance:.3g}, "
-            f"within {control.max_evaluations} evaluations"
+            "and the criterion falls no further. Look for a random effect that the data hardly determine, columns of "
+            "very different size, or give another start"
         )
     where = "a minimum on the boundary" if boundary else "a minimum"
     return f"converged to {where}: one Newton step would gain {proof.newton_decrement:.1g}"
