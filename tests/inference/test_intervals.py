@@ -171,7 +171,7 @@ def test_an_undefined_correlation_has_no_limits():
 
 @pytest.mark.parametrize("seed", [318, 345])
 def test_limits_are_not_those_of_a_local_minimum(seed):
-    """Small groups, three effects: with a standard deviation fixed there are minima for either sign of a correlation."""
+    """Small groups, three effects: with an sd fixed there are minima for either sign of a correlation."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(30, 120))
     g, h = rng.integers(0, int(rng.integers(4, 12)), n), rng.integers(0, int(rng.integers(3, 8)), n)

@@ -134,7 +134,7 @@ class SdCoordinates:
         return out
 
     def reduced(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Return psi with a first column of zeros where the standard deviation is 0: the other columns can do its part."""
+        """Return psi with a first column of zeros where the standard deviation is 0: the others can do its part."""
         if psi[0] != 0.0 or self._width == 1:
             return psi, _NONE
         theta = np.empty_like(psi)
