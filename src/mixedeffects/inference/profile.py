@@ -263,6 +263,7 @@ def signed_roots(fit: LmmFit, chosen: Sequence[Parameter]) -> Iterator[tuple[Par
         Parameters of its model.
     """
     deviance = Deviance(fit.objective)
+    without: dict[tuple[int, int], float] = {}
     for parameter, estimate in zip(chosen, estimates(fit, chosen), strict=True):
         function: ProfileFunction
         if math.isnan(estimate):
@@ -273,7 +274,10 @@ def signed_roots(fit: LmmFit, chosen: Sequence[Parameter]) -> Iterator[tuple[Par
         elif parameter.kind == "sd":
             function = VarianceProfile(parameter.name, SdCoordinates(fit, parameter), deviance)
         elif parameter.kind == "cor":
-            ceiling = min(_without_sd(fit, parameter, at, deviance) for at in (parameter.row, parameter.column))
+            for column in (parameter.row, parameter.column):
+                if (parameter.term, column) not in without:
+                    without[parameter.term, column] = _without_sd(fit, parameter, column, deviance)
+            ceiling = min(without[parameter.term, parameter.row], without[parameter.term, parameter.column])
             coordinates = CorrelationCoordinates(fit, parameter)
             function = VarianceProfile(parameter.name, coordinates, deviance, ceiling=ceiling)
         else:
