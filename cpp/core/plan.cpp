@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
 
 #include "core/memory.hpp"
 #include "core/moments.hpp"
@@ -59,6 +60,7 @@ bool nested(const CrossProducts &products, int f, int g) {
 // The chain of nested factors, finest first, that leaves the smallest dense block.
 std::vector<int> best_chain(const CrossProducts &products) {
     const int F = static_cast<int>(products.blocks.size());
+    if (F == 0) return {};
     std::vector<int> order(F);
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(),
@@ -255,6 +257,7 @@ std::int64_t dense_size(const CrossProducts &products) {
 }
 
 std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector<Entry> entries) {
+    if (products.blocks.empty()) throw std::invalid_argument("a model without random-effects terms");
     auto plan = std::make_shared<Plan>();
     const int F = static_cast<int>(products.blocks.size());
     plan->p = products.p;

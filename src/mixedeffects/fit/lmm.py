@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,7 +66,7 @@ def refit(fit: LmmFit, y: NDArray[np.float64]) -> LmmFit:
     LmmFit
     """
     products = fit.objective.products.with_response(fit.model, y)
-    return _fit(fit.model, fit.objective.with_products(products), fit.control)
+    return _fit(replace(fit.model, y=y), fit.objective.with_products(products), fit.control)
 
 
 def _fit(design: Design, criterion: GaussianCriterion, control: Control) -> LmmFit:

@@ -52,6 +52,12 @@ class ProfileView:
         found = self._profile.confint(level, params)
         return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw zeta against each parameter (needs matplotlib); returns an array of axes, one for each."""
+        from mixedeffects.plots.profile import plot_profile
+
+        return plot_profile(self._profile, ax)
+
     def __repr__(self) -> str:
         return f"<profile of {', '.join(self._profile.names)}>"
 

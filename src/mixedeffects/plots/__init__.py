@@ -1,0 +1,1 @@
+"""Pictures: each draws a frame on an axes and returns the axes."""
