@@ -53,9 +53,7 @@ def plot_profile(profile: Profile, ax: Any = None) -> NDArray[Any]:
     if ax is None:
         columns = min(3, n)
         rows = -(-n // columns)
-        _, grid = plt.subplots(
-            rows, columns, figsize=(3.2 * columns, 2.6 * rows), layout="constrained", squeeze=False
-        )
+        _, grid = plt.subplots(rows, columns, figsize=(3.2 * columns, 2.6 * rows), layout="constrained", squeeze=False)
         axes = grid.ravel()
         for unused in axes[n:]:
             unused.set_visible(False)
