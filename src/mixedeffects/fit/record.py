@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mixedeffects.control import Control
@@ -82,3 +82,8 @@ class LmmFit:
     def is_singular(self) -> bool:
         """Whether an estimated covariance matrix is singular: a variance of 0, or a correlation of +-1."""
         return bool(self.optimum.boundary)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from mixedeffects.fit.restore import reduced
+
+        return reduced(self)
