@@ -47,7 +47,8 @@ def lmer(
     offset : str or array-like (n,), optional
         Known part of the mean.
     contrasts : mapping, optional
-        Column -> ``"treatment"`` (default), ``"sum"``, ``"helmert"``, ``"poly"`` or a matrix.
+        Column -> ``"treatment"`` (default), ``"sum"``, ``"helmert"``, ``"poly"`` or a matrix. They concern the fixed
+        part only, as in lme4.
     missing : {"drop", "raise"}
         What to do about rows with missing values.
     start : array-like (d,), optional

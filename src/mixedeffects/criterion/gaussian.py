@@ -276,7 +276,7 @@ def gaussian_criterion(products: CrossProducts, *, reml: bool) -> GaussianCriter
     Raises
     ------
     DataError
-        If factors that are not nested in one another leave a dense block of more than 30,000 columns.
+        If factors that are not nested in one another leave a dense block of more than 20,000 columns.
     """
     size = _core.dense_size(products.core)
     if size > _LARGEST_DENSE:
