@@ -109,7 +109,7 @@ def test_bootstrap_over_rows_agrees_with_that_over_products(fit, monkeypatch):
 
 
 def test_bootstrap_of_a_statistic(fit):
-    draws = fit.bootstrap(40, rng=7, statistic=lambda refitted: {"ratio": refitted.solution.sigma / 25.6})
+    draws = fit.bootstrap(40, rng=7, statistic=lambda refitted: {"ratio": refitted.sigma / 25.6})
     assert draws.names == ("ratio",)
     assert 0.9 < draws.values.mean() < 1.1
 
@@ -121,6 +121,7 @@ def test_marginal_means():
     assert float(means["std_error"].iloc[0]) == pytest.approx(1.737, abs=0.001)
     assert float(means["df"].iloc[0]) == pytest.approx(42.0, rel=1e-6)
     assert len(means.contrasts("pairwise", adjust="tukey")) == 3
+    assert float(means.contrasts({"A less B": [1, -1, 0]})["estimate"].iloc[0]) == pytest.approx(1.4778, abs=1e-4)
 
 
 def test_comparisons(fit):

@@ -16,7 +16,7 @@ _NOISE = 1e-7  # below this a difference of two criteria is rounding and what th
 
 def settled(statistic: float) -> float:
     """A likelihood ratio statistic without rounding: 0 if it is below 1e-7."""
-    return statistic if statistic > _NOISE else 0.0
+    return float(statistic) if statistic > _NOISE else 0.0
 
 
 def exceedance(statistic: float, sample: NDArray[np.float64]) -> float:

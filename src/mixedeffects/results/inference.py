@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mixedeffects.inference.dispatch import FTest, TTest
     from mixedeffects.inference.interval_estimates import Intervals
     from mixedeffects.inference.table import Table
+    from mixedeffects.results.lmm import LmmResult
     from mixedeffects.tables.frames import IntervalFrame
 
 
@@ -142,7 +143,7 @@ class InferenceMethods(LmmFit):
         self,
         n: int = 1000,
         *,
-        statistic: Callable[[LmmFit], Any] | None = None,
+        statistic: Callable[[LmmResult], Any] | None = None,
         rng: Any = None,
         kind: str = "parametric",
         workers: int | None = None,
@@ -174,9 +175,11 @@ class InferenceMethods(LmmFit):
             replicates, confint, and how many failed. An interrupt returns what is done.
         """
         from mixedeffects.inference.bootstrap import bootstrap
+        from mixedeffects.results.lmm import result_of
 
+        of_result = None if statistic is None else lambda fit: statistic(result_of(fit))
         return BootstrapView(
-            bootstrap(self, n, statistic=statistic, rng=rng, kind=kind, workers=workers, progress=progress, path=path)
+            bootstrap(self, n, statistic=of_result, rng=rng, kind=kind, workers=workers, progress=progress, path=path)
         )
 
     def emmeans(

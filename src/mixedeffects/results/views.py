@@ -116,8 +116,18 @@ class MarginalMeansView:
     def __getitem__(self, name: str) -> Any:
         return self.to_frame()[name]
 
-    def contrasts(self, method: str | Mapping[str, Any] = "pairwise", adjust: str = "tukey", **options: Any) -> Any:
-        """Contrasts of the means, with p-values and limits adjusted for their number."""
+    def contrasts(self, method: str | Mapping[str, Any] = "pairwise", adjust: str | None = None, **options: Any) -> Any:
+        """Contrasts of the means, with p-values and limits adjusted for their number.
+
+        Parameters
+        ----------
+        method : str or mapping
+            ``"pairwise"``, or names with the weights of the means.
+        adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}, optional
+            By default tukey for pairwise contrasts and none for others.
+        **options
+            ``level=`` for the confidence level.
+        """
         table = self._means.contrasts(method, adjust=adjust, **options)
         return noted(table.to_frame(), table.notes)
 

@@ -1,0 +1,1 @@
+"""Monte Carlo checks of the inference: size of tests, coverage of intervals, bias of estimates."""
