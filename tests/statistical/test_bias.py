@@ -76,7 +76,7 @@ class TestSmallBalancedDesign:
         between = (1.0 + 4 * self.sd**2) * 6 / 10
         assert in_band(residual, within)
         assert in_band(group, (between - within) / 4)
-        assert residual.mean() < 1.0 - 10.0 * mean_band(residual)
+        assert residual.mean() < 1.0 - 5.0 * mean_band(residual)
         assert group.mean() < 0.6 * self.sd**2
 
 
@@ -91,8 +91,8 @@ def test_reml_in_an_unbalanced_design() -> None:
     assert in_band(residual, 1.0)
     assert in_band(group, 4.0)
     group, residual = variances(formula, columns, responses, reml=False)
-    assert group.mean() < 4.0 - 10.0 * mean_band(group)
-    assert residual.mean() < 1.0 - 3.0 * mean_band(residual)
+    assert group.mean() < 4.0 - 5.0 * mean_band(group)
+    assert residual.mean() < 1.0 - 2.0 * mean_band(residual)
 
 
 @pytest.mark.parametrize("theta", [0.0, 2.0])
@@ -106,7 +106,7 @@ def test_the_factor_n_minus_p_over_n(theta: float) -> None:
     ml, reml = (residual_variances(formula, columns, responses, theta, reml=reml) for reml in (False, True))
     assert in_band(ml, (16 - 7) / 16)
     assert in_band(reml, 1.0)
-    assert ml.mean() < 1.0 - 10.0 * mean_band(ml)
+    assert ml.mean() < 1.0 - 5.0 * mean_band(ml)
     np.testing.assert_allclose(ml, reml * (16 - 7) / 16, rtol=1e-10)
 
 
@@ -148,7 +148,7 @@ class TestNeymanScott:
         assert residual.max() < 0.8
 
     def test_random_effects_of_pairs_are_the_remedy(self) -> None:
-        """With the pairs as random effects even ML is right: two coefficients and variances, however many rows."""
+        """With the pairs as random effects ML has three parameters, however many rows."""
         rng = np.random.default_rng(602)
         pair = np.repeat(np.arange(160), 2)
         responses = np.array([one_way(rng, pair, 2.0) for _ in range(1000)])

@@ -1,7 +1,7 @@
 """Coverage of 95 % intervals by profile likelihood and by the parametric bootstrap, with 12 groups of 6.
 
-In the balanced design the coverage is known, and below 95 % because both take the estimated variances for the true
-ones in some way; the bands are around what is known.
+With so few groups it is below 95 %: the chi-square and the normal distribution take no account of the degrees of
+freedom of the estimated variances. In the balanced design the coverage is known, and the bands are around it.
 """
 
 from __future__ import annotations
