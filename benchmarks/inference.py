@@ -52,12 +52,13 @@ def clock(prepare, call, repetitions: int) -> tuple[float, float]:
 def main() -> None:
     """Run both and write the table."""
     warnings.simplefilter("ignore")
-    CACHE.mkdir(exist_ok=True)
+    folder = CACHE / "inference"
+    folder.mkdir(parents=True, exist_ok=True)
     data = crossed()
-    data.to_csv(CACHE / "crossed_2000.csv", index=False, float_format="%.17g")
-    me.datasets.load("sleepstudy").to_csv(CACHE / "sleepstudy.csv", index=False)
+    data.to_csv(folder / "crossed_2000.csv", index=False, float_format="%.17g")
+    me.datasets.load("sleepstudy").to_csv(folder / "sleepstudy.csv", index=False)
     done = subprocess.run(
-        ["Rscript", HERE / "libraries" / "inference.R", CACHE], capture_output=True, text=True, check=True
+        ["Rscript", HERE / "libraries" / "inference.R", folder], capture_output=True, text=True, check=True
     )
     theirs = {line.split()[0]: [float(v) for v in line.split()[1:3]] for line in done.stdout.splitlines()}
     theirs["bootstrap_200"][0] *= 50  # 10,000 refits

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mixedeffects.fit import LmmFit
 
+_LIMIT = 1e-8  # from where 0 / 0 is replaced by its limit
 _SINGULAR = 1e-10  # ratio of eigenvalues of the scaled information
 
 
@@ -148,10 +149,11 @@ def f_test(fit: LmmFit, L: NDArray[np.float64], difference: NDArray[np.float64])
     g = ((q + 1.0) * A1 - (q + 4.0) * A2) / ((q + 2.0) * A2)
     c = 3.0 * q + 2.0 * (1.0 - g)
     c1, c2, c3 = g / c, (q - g) / c, (q + 2.0 - g) / c
-    E = 1.0 / (1.0 - A2 / q)
-    V = (2.0 / q) * (1.0 + c1 * B) / ((1.0 - c2 * B) ** 2 * (1.0 - c3 * B))
-    rho = V / (2.0 * E**2)
-    df = 4.0 + (q + 2.0) / (q * rho - 1.0)
-    scale = df / (E * (df - 2.0))
+    # In reciprocals: E is infinite at 2 degrees of freedom, and V at 4, where the limits are finite.
+    inverse_E, gap = 1.0 - A2 / q, 1.0 - c2 * B
+    ratio = 1.0 if max(abs(inverse_E), abs(gap)) < _LIMIT else inverse_E / gap
+    over, under = ratio**2 * (1.0 + c1 * B), 1.0 - c3 * B  # q rho = over / under
+    df = 4.0 + (q + 2.0) * under / (over - under)
+    scale = 1.0 if abs(df - 2.0) < _LIMIT else df * inverse_E / (df - 2.0)
     wald = float(difference @ np.linalg.solve(L @ kr.adjusted @ L.T, difference)) / q
     return scale * wald, float(q), float(df), float(scale)
