@@ -15,7 +15,7 @@ constexpr int chunk_rows = 256;
 
 // Consecutive parts of the rows; their number depends on the problem only, so that sums do not depend on threads.
 std::vector<std::int64_t> row_parts(std::int64_t n, std::int64_t bytes_per_part) {
-    std::int64_t parts = std::clamp<std::int64_t>(n / 65536, 1, 8);
+    std::int64_t parts = std::clamp<std::int64_t>(n / 32768, 1, 8);
     const std::int64_t allowed = std::max<std::int64_t>(std::int64_t{1} << 26, 8 * n);  // about one column of rows
     while (parts > 1 && parts * bytes_per_part > allowed) --parts;
     std::vector<std::int64_t> edges(parts + 1);
