@@ -145,6 +145,13 @@ def test_shares_of_variance(fit):
     assert 0.0 < fit.icc().unadjusted < fit.icc().adjusted < 1.0
 
 
+def test_bootstrap_interval_of_the_intraclass_correlation(fit):
+    limits = fit.bootstrap(200, statistic=lambda f: f.icc().adjusted, rng=1).confint()
+    assert limits.shape == (1, 2)
+    lower, upper = limits.to_numpy()[0]
+    assert 0.4 < lower < fit.icc().adjusted < upper < 0.9
+
+
 def test_tables_come_in_the_library_of_the_data():
     fit = me.lmer(SLEEP, me.datasets.load("sleepstudy", as_="polars"))
     assert isinstance(fit.coef_table(), pl.DataFrame)

@@ -239,7 +239,11 @@ class InferenceMethods(LmmFit):
         return RobustView(vcov_robust(self, cluster=cluster, kind=kind))
 
     def icc(self) -> variance.IntraclassCorrelation:
-        """Intraclass correlations: per group, adjusted and unadjusted."""
+        """Intraclass correlations: per group, adjusted and unadjusted.
+
+        An interval for one of them is that of a bootstrap:
+        ``fit.bootstrap(1000, statistic=lambda f: f.icc().adjusted, rng=1).confint()``.
+        """
         return variance.icc(self)
 
     def r2(self) -> dict[str, float]:
