@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from mixedeffects.formula import Formula
 
 
-# Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
 _TITLES = {
     "satterthwaite": "Satterthwaite",
     "kenward-roger": "Kenward-Roger",
@@ -47,6 +46,7 @@ _TITLES = {
 }
 
 
+# Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LmmResult(InferenceMethods):
     """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.
