@@ -23,8 +23,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("criterion",),
     ("optimize",),
     ("fit",),
-    ("inference", "predict", "diagnostics"),
-    ("tables", "plots"),
+    ("inference",),
+    ("predict",),
+    ("diagnostics",),
+    ("tables",),
+    ("plots",),
     ("results",),
     ("api",),
 )
