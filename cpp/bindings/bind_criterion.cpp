@@ -6,6 +6,7 @@
 #include "core/criterion.hpp"
 #include "core/newton.hpp"
 #include "core/parallel.hpp"
+#include "core/row_functionals.hpp"
 
 namespace nb = nanobind;
 using namespace me::bindings;
@@ -172,6 +173,35 @@ void register_criterion(nb::module_ &m) {
                 return by_block(c.plan(), std::move(v), 3);
             },
             nb::arg("theta"), nb::arg("transform").none())
+        .def(
+            "functionals",
+            [](const me::Criterion &c, Dense theta, Rowwise X, std::vector<Codes> codes, std::vector<Rowwise> Z,
+               int n_threads) -> nb::object {
+                const auto at = to_theta(c, theta);
+                const me::Plan &plan = c.plan();
+                const std::size_t n = X.shape(0), p = plan.p;
+                bool fits = X.shape(1) == p && codes.size() == plan.blocks.size() && Z.size() == plan.blocks.size();
+                me::FunctionalRows rows;
+                rows.n = static_cast<std::int64_t>(n);
+                rows.X = X.data();
+                for (std::size_t f = 0; fits && f < Z.size(); ++f) {
+                    fits = codes[f].shape(0) == n && Z[f].shape(0) == n && Z[f].shape(1) == static_cast<std::size_t>(plan.blocks[f].k);
+                    for (std::size_t r = 0; fits && r < n; ++r) fits = codes[f].data()[r] < plan.blocks[f].n_levels;
+                    rows.codes.push_back(codes[f].data());
+                    rows.Z.push_back(Z[f].data());
+                }
+                if (!fits) throw std::invalid_argument("the rows do not fit the model");
+                std::vector<double> conditional(n), fixed(n * p);
+                bool ok;
+                {
+                    nb::gil_scoped_release release;
+                    ok = c.functionals(at, rows, n_threads, conditional.data(), fixed.data());
+                }
+                if (!ok) return nb::none();
+                return nb::make_tuple(to_array(std::move(conditional), {n}), to_array(std::move(fixed), {n, p}));
+            },
+            nb::arg("theta"), nb::arg("X").noconvert(), nb::arg("codes").noconvert(), nb::arg("Z").noconvert(),
+            nb::arg("n_threads"))
         .def(
             "effect_moments",
             [](const me::Criterion &c, Dense theta) -> nb::object {

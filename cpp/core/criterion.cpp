@@ -1,10 +1,13 @@
 #include "core/criterion.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "core/inner_products.hpp"
 #include "core/moments.hpp"
+#include "core/parallel.hpp"
+#include "core/row_functionals.hpp"
 #include "core/sweep.hpp"
 
 namespace me {
@@ -96,10 +99,10 @@ Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform
     out.value = sweep.log_det() - plan_->sum_log_weights + m * (1.0 + std::log(2.0 * std::numbers::pi * out.rss / m));
     if (reml_) out.value += sweep.root.log_det_X + 2.0 * log_det_R_;
     out.ok = std::isfinite(out.value);
-    if (want == Want::value || !out.ok) return out;
-    sweep.down(false);
     out.beta = sweep.root.beta;
     out.XVX = sweep.root.XVX;
+    if (want == Want::value || !out.ok) return out;
+    sweep.down(false);
     out.G = make_G(sweep, reml_, m);
     const auto tangents = make_tangents(*plan_, transform);
     out.gradient = make_gradient(*plan_, factors, out.G, tangents);
@@ -151,6 +154,20 @@ std::vector<std::vector<double>> Criterion::conditional_variances(const std::vec
     if (!sweep.up()) return {};
     sweep.down(true);
     return std::move(sweep.variances);
+}
+
+bool Criterion::functionals(const std::vector<double> &theta, const FunctionalRows &rows, int n_threads,
+                            double *conditional, double *fixed) const {
+    const Factors<double> factors = make_factors(*plan_, theta, {});
+    Sweep<double> sweep(*plan_, response_, factors);
+    if (!sweep.up()) return false;
+    sweep.root.differentiate(*plan_, factors);
+    const RowFunctionals functionals(*plan_, sweep);
+    constexpr std::int64_t step = 4096;
+    for_each_task(static_cast<int>((rows.n + step - 1) / step), n_threads, [&](int t) {
+        functionals.compute(rows, t * step, std::min(rows.n, (t + 1) * step), conditional, fixed);
+    });
+    return true;
 }
 
 EffectMoments Criterion::effect_moments(const std::vector<double> &theta) const {

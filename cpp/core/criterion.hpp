@@ -13,6 +13,7 @@ namespace me {
 // transform * Lambda(theta). Empty: theta is that of the working columns themselves.
 using Transform = std::vector<std::vector<double>>;
 
+struct FunctionalRows;
 struct Workspace;
 enum class Want { value, derivatives };
 
@@ -22,8 +23,8 @@ struct Evaluation {
     double rss = 0.0;
     std::vector<double> gradient;   // d
     std::vector<double> curvature;  // d x d, average information plus the exact second part
-    std::vector<double> beta;       // p, of X R^-1, to be added to b0
-    std::vector<double> XVX;        // p x p, X'V^-1X of X R^-1
+    std::vector<double> beta;       // p, of X R^-1, to be added to b0; also without derivatives
+    std::vector<double> XVX;        // p x p, X'V^-1X of X R^-1; also without derivatives
     std::vector<std::vector<double>> modes;  // by block (n_levels, k): conditional modes of the working columns
     std::vector<std::vector<double>> s;      // by block (n_levels, k): Z'Py, from which modes = S s
     std::vector<std::vector<double>> G;      // by block (k, k): derivative with respect to the relative covariance
@@ -57,6 +58,10 @@ class Criterion {
     // Covariance of the conditional modes given beta, by block (n_levels, k, k), in units of sigma^2.
     std::vector<std::vector<double>> conditional_variances(const std::vector<double> &theta,
                                                            const Transform &transform) const;
+
+    // For each row z'Kz in units of sigma^2 (n) and x - X'WZ K z (n, p), row-major; false when a factorisation fails.
+    bool functionals(const std::vector<double> &theta, const FunctionalRows &rows, int n_threads, double *conditional,
+                     double *fixed) const;
 
     // Everything that tests of fixed effects need besides the criterion; empty when a factorisation fails.
     EffectMoments effect_moments(const std::vector<double> &theta) const;

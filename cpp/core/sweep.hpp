@@ -63,8 +63,8 @@ class Sweep {
     std::vector<std::vector<T>> UU;          // by block (k, k, p, p): sums of U_a U_b', kept on request
     bool want_UU = false;
 
-
     friend class InnerProducts;
+    friend class RowFunctionals;
 
   private:
     struct Level {  // working copies of one stage; the first stage reads the plan itself

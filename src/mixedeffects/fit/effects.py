@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from mixedeffects.optimize.canonical import transformed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -46,6 +48,13 @@ def linear_predictor(fit: LmmFit, *, random: bool = True) -> NDArray[np.float64]
             for column, effects in zip(term.columns, b.T, strict=True):
                 eta += column * effects[term.factor.codes]
     return eta
+
+
+def working_theta(fit: LmmFit) -> NDArray[np.float64]:
+    """The estimate as a theta of the working columns."""
+    layout = fit.objective.layout
+    factors = layout.factors(fit.solution.theta)
+    return layout.theta([transformed(T, L) for T, L in zip(fit.objective.basis.T, factors, strict=True)])
 
 
 def relative_factor(fit: LmmFit) -> sp.csc_array:

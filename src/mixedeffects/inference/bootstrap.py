@@ -17,7 +17,7 @@ from mixedeffects.fit.effects import linear_predictor
 from mixedeffects.fit.lmm import refit
 from mixedeffects.fit.refitter import Refitter
 from mixedeffects.inference.bootstrap_intervals import limits
-from mixedeffects.inference.information import working_theta
+from mixedeffects.fit.effects import working_theta
 from mixedeffects.inference.interval_estimates import Intervals
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.inference.parameters import estimates, parameters, select

@@ -12,7 +12,7 @@ from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import ConvergenceError
 from mixedeffects.inference.constrained import ProfilePoint
 from mixedeffects.inference.coordinates import without_correlations
-from mixedeffects.inference.information import working_theta
+from mixedeffects.fit.effects import working_theta
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

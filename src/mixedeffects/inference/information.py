@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mixedeffects.errors import MixedEffectsError
-from mixedeffects.optimize.canonical import transformed
+from mixedeffects.fit.effects import working_theta
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,13 +71,6 @@ class Information:
 
 _moments: WeakKeyDictionary[LmmFit, Moments] = WeakKeyDictionary()
 _information: WeakKeyDictionary[LmmFit, Information] = WeakKeyDictionary()
-
-
-def working_theta(fit: LmmFit) -> NDArray[np.float64]:
-    """The estimate as a theta of the working columns."""
-    layout = fit.objective.layout
-    factors = layout.factors(fit.solution.theta)
-    return layout.theta([transformed(T, L) for T, L in zip(fit.objective.basis.T, factors, strict=True)])
 
 
 def moments(fit: LmmFit) -> Moments:

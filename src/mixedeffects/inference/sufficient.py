@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixedeffects.inference.information import working_theta
+from mixedeffects.fit.effects import working_theta
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
