@@ -7,6 +7,7 @@ namespace nb = nanobind;
 
 void register_cross_products(nb::module_ &m);
 void register_criterion(nb::module_ &m);
+void register_deletion(nb::module_ &m);
 
 
 namespace {
@@ -36,4 +37,5 @@ NB_MODULE(_core, m) {
     take(t.syrk, blas, "dsyrk");
     register_cross_products(m);
     register_criterion(m);
+    register_deletion(m);
 }

@@ -86,6 +86,10 @@ Criterion::Criterion(std::shared_ptr<const Plan> plan, Response response, bool r
 
 Criterion Criterion::with_response(Response response) const { return {plan_, std::move(response), reml_, log_det_R_}; }
 
+Criterion Criterion::with_products(const CrossProducts &products) const {
+    return {make_plan(products, plan_->entries, false), response_of(products), reml_, log_det_R_};
+}
+
 std::vector<double> Criterion::moment_start() const { return me::moment_start(*plan_, response_); }
 
 Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform &transform, Want want,
@@ -107,7 +111,7 @@ Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform
     const auto tangents = make_tangents(*plan_, transform);
     out.gradient = make_gradient(*plan_, factors, out.G, tangents);
     for (double g : out.gradient) out.ok = out.ok && std::isfinite(g);
-    if (!out.ok) return out;
+    if (want == Want::gradient || !out.ok) return out;
     InnerProducts products(*plan_, sweep, factors, tangents);
     out.modes = std::move(sweep.modes);
     out.s = std::move(sweep.s);

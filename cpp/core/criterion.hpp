@@ -15,7 +15,7 @@ using Transform = std::vector<std::vector<double>>;
 
 struct FunctionalRows;
 struct Workspace;
-enum class Want { value, derivatives };
+enum class Want { value, gradient, derivatives };
 
 struct Evaluation {
     bool ok = false;  // false: a factorisation failed, nothing else is meaningful
@@ -67,6 +67,9 @@ class Criterion {
     EffectMoments effect_moments(const std::vector<double> &theta) const;
 
     Criterion with_response(Response response) const;
+
+    // The same for other rows over the same levels: the symbolic work is done again, but for the moment estimates.
+    Criterion with_products(const CrossProducts &products) const;
 
   private:
     std::shared_ptr<const Plan> plan_;

@@ -256,7 +256,7 @@ std::int64_t dense_size(const CrossProducts &products) {
     return size;
 }
 
-std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector<Entry> entries) {
+std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector<Entry> entries, bool moments) {
     if (products.blocks.empty()) throw std::invalid_argument("a model without random-effects terms");
     auto plan = std::make_shared<Plan>();
     const int F = static_cast<int>(products.blocks.size());
@@ -270,7 +270,7 @@ std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector
     plan->entries_of.resize(F);
     for (std::size_t e = 0; e < plan->entries.size(); ++e)
         plan->entries_of[plan->entries[e].block].push_back(static_cast<int>(e));
-    plan->moments = moment_matrix(products, plan->entries);
+    if (moments) plan->moments = moment_matrix(products, plan->entries);
     Builder builder{products, *plan, {}};
     std::vector<bool> eliminated(F, false);
     for (int f : best_chain(products)) {

@@ -53,7 +53,8 @@ struct Plan {
 };
 
 std::int64_t dense_size(const CrossProducts &products);
-std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector<Entry> entries);
+// Without moments there is no moment_start().
+std::shared_ptr<const Plan> make_plan(const CrossProducts &products, std::vector<Entry> entries, bool moments = true);
 Response response_of(const CrossProducts &products);
 
 }  // namespace me
