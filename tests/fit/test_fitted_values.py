@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from support import reference
 
 import mixedeffects as me
@@ -51,8 +52,7 @@ def test_weighted_kinds(weighted, marginal):
     root = np.sqrt(w) * response
     for kind in ("pearson", "deviance"):
         np.testing.assert_allclose(weighted.residuals(kind, marginal=marginal), root, rtol=1e-13)
-    for kind in ("scaled", "quantile"):
-        np.testing.assert_allclose(weighted.residuals(kind, marginal=marginal), root / weighted.sigma, rtol=1e-13)
+    np.testing.assert_allclose(weighted.residuals("scaled", marginal=marginal), root / weighted.sigma, rtol=1e-13)
     np.testing.assert_array_equal(weighted.residuals("working", marginal=marginal), response)
 
 
@@ -62,8 +62,26 @@ def test_without_weights_pearson_residuals_are_the_response_ones(sleep):
 
 
 def test_an_unknown_kind_names_the_known_ones(sleep):
-    with pytest.raises(me.DataError, match="kind='studentized' is no kind of residual; choose one of 'response'"):
-        sleep.residuals("studentized")
+    with pytest.raises(me.DataError, match="kind='student' is no kind of residual; choose one of 'response'"):
+        sleep.residuals("student")
+
+
+def test_quantile_residuals_are_normal_scores_of_the_law_they_belong_to(weighted):
+    design = weighted.design
+    response = reference.load_data("sim_cross")["rt"].to_numpy()
+    given = stats.norm.cdf(response, weighted.fitted, weighted.sigma / np.sqrt(design.weights))
+    np.testing.assert_allclose(weighted.residuals("quantile"), stats.norm.ppf(given), rtol=1e-9)
+    mean = design.X @ weighted.fixef.to_numpy() + design.offset
+    marginal = stats.norm.cdf(response, mean, np.sqrt(np.diag(design.V())))
+    np.testing.assert_allclose(weighted.residuals("quantile", marginal=True), stats.norm.ppf(marginal), rtol=1e-9)
+
+
+def test_marginal_studentized_residuals_are_divided_by_their_own_standard_deviation(weighted):
+    design = weighted.design
+    V, X = design.V(), design.X
+    raw = weighted.residuals(marginal=True)
+    sd = np.sqrt(np.diag(V - X @ np.linalg.solve(X.T @ np.linalg.solve(V, X), X.T)))
+    np.testing.assert_allclose(weighted.residuals("studentized", marginal=True), raw / sd, rtol=1e-9)
 
 
 def test_rows_are_positions_in_the_data(gaps):

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from scipy import stats
 from support import reference
 
 import mixedeffects as me
@@ -97,7 +98,8 @@ def test_glance_is_one_row(library):
 
 def test_augment_has_a_row_for_every_row_used(library):
     data, fit, _ = library
-    added = [".fitted", ".resid", ".fixed", ".wtres", ".offset", ".weights"]
+    added = [".fitted", ".resid", ".hat", ".cooksd", ".fixed", ".mu", ".offset"]
+    added += [".sqrtXwt", ".sqrtrwt", ".weights", ".wtres"]
     given, kept = fit.augment(data), fit.augment()
     assert columns(given) == ["school", "gender", "course", *added]
     assert sorted(columns(kept)[:3]) == ["course", "gender", "school"]
@@ -173,3 +175,43 @@ def test_augment_keeps_the_index_of_a_pandas_frame():
     frame = reference.load_data("sleepstudy").set_index(np.arange(1000, 1180))
     fit = me.lmer("Reaction ~ Days + (Days | Subject)", frame)
     assert fit.augment(frame).index.tolist() == frame.index.tolist()
+
+
+def test_tidy_of_conditional_modes_and_of_coefficients_by_level(sleep):
+    table = sleep.tidy(["ran_vals", "ran_coefs"], conf_int=True, level=0.9)
+    assert table.columns.tolist()[:5] == ["effect", "group", "level", "term", "estimate"]
+    modes = table[table["effect"] == "ran_vals"].reset_index(drop=True)
+    long = sleep.ranef.to_frame()
+    assert modes["estimate"].tolist() == long["estimate"].tolist()
+    np.testing.assert_allclose(modes["upper"] - modes["lower"], 2 * 1.6448536269514722 * long["std_error"], rtol=1e-12)
+    coefficients = table[table["effect"] == "ran_coefs"]
+    assert coefficients["estimate"].tolist() == sleep.coef.to_frame()["estimate"].tolist()
+
+
+def test_tidy_with_limits_are_those_of_confint(sleep):
+    table = sleep.tidy(conf_int=True, method="profile")
+    limits = sleep.confint()
+    names = ["Intercept", "Days", "sd_Intercept|Subject", "sd_Days|Subject", "cor_Days.Intercept|Subject", "sigma"]
+    np.testing.assert_allclose(table[["lower", "upper"]], limits.loc[names], rtol=1e-6)
+
+
+def test_tidy_with_degrees_of_freedom(sleep):
+    table, tests = sleep.tidy("fixed", conf_int=True, ddf="kenward-roger"), sleep.coef_table("kenward-roger")
+    for name in ("df", "p_value", "statistic", "std_error"):
+        np.testing.assert_allclose(table[name], tests[name], rtol=1e-12)
+    half = stats.t.ppf(0.975, tests["df"]) * tests["std_error"]
+    np.testing.assert_allclose(table["upper"], tests["estimate"] + half, rtol=1e-12)
+
+
+def test_tidy_options_that_are_not_known(sleep):
+    with pytest.raises(me.DataError, match="effects='random' is not known; choose among 'fixed'"):
+        sleep.tidy("random")
+    with pytest.raises(me.DataError, match=r"level=95 must lie between 0 and 1"):
+        sleep.tidy(level=95)
+
+
+def test_augment_holds_leverage_and_cooks_distance(weighted):
+    table = weighted.augment()
+    assert table[".hat"].tolist() == weighted.leverage().tolist()
+    assert table[".cooksd"].tolist() == weighted.cooks_distance().tolist()
+    np.testing.assert_allclose(table[".sqrtXwt"] ** 2, table[".weights"], rtol=1e-14)

@@ -16,8 +16,6 @@ from mixedeffects.fit.lmm import fit_lmm
 from mixedeffects.optimize.canonical import transformed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from mixedeffects.design import Design
@@ -117,7 +115,10 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
     found = _from_products(fit, sets, refit=refit)
     refused = _refused(fit.model, sets)
     again = np.flatnonzero(_doubtful(found) & ~refused)
-    theta = np.array([_to_data(fit, working) for working in found["theta"]]).reshape(len(sets), -1)
+    if refit and fit.control.fixed_theta is None:
+        theta = np.array([_to_data(fit, working) for working in found["theta"]]).reshape(len(sets), -1)
+    else:
+        theta = np.tile(fit.solution.theta, (len(sets), 1))
     R = fit.objective.basis.R
     p = len(fit.solution.beta)
     beta, vcov = np.full((len(sets), p), np.nan), np.full((len(sets), p, p), np.nan)
@@ -141,7 +142,7 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
             continue
         kept = _places(fit.model, one.model)
         beta[i, kept] = one.solution.beta
-        vcov[np.ix_([i], kept, kept)] = one.solution.vcov
+        vcov[i, kept[:, None], kept] = one.solution.vcov
         sigma[i], theta[i], criterion[i] = one.solution.sigma, one.solution.theta, one.criterion
         unconverged += refit and not one.optimum.converged
     return Deletions(
@@ -216,8 +217,9 @@ def _to_data(fit: LmmFit, theta: NDArray[np.float64]) -> NDArray[np.float64]:
     """Canonical theta in the units of the data, from one of the working columns."""
     if not np.isfinite(theta).all():
         return theta
-    layout, T = fit.objective.layout, fit.objective.basis.T
-    return layout.theta([transformed(np.linalg.inv(t), L) for t, L in zip(T, layout.factors(theta), strict=True)])
+    layout = fit.objective.layout
+    inverse = [np.asarray(np.linalg.inv(T), dtype=np.float64) for T in fit.objective.basis.T]
+    return layout.theta([transformed(T, L) for T, L in zip(inverse, layout.factors(theta), strict=True)])
 
 
 def _from_rows(fit: LmmFit, gone: NDArray[np.int64], *, refit: bool) -> LmmFit | None:
@@ -270,7 +272,7 @@ def without_rows(model: Design, gone: NDArray[np.int64]) -> Design:
     )
 
 
-def _places(full: Design, reduced: Design) -> Sequence[int]:
+def _places(full: Design, reduced: Design) -> NDArray[np.intp]:
     """Positions of the reduced design's coefficients among those of the full one."""
     place = {name: j for j, name in enumerate(full.kept_names)}
-    return [place[name] for name in reduced.kept_names]
+    return np.array([place[name] for name in reduced.kept_names], dtype=np.intp)

@@ -85,6 +85,19 @@ def marginal_covariance(fit: LmmFit) -> NDArray[np.float64]:
     return V
 
 
+def marginal_variances(fit: LmmFit) -> NDArray[np.float64]:
+    """The diagonal of var(y), z'Sigma z + sigma^2 / w, (n,): linear in n, for any n."""
+    model = fit.model
+    out = np.full(model.nobs, fit.solution.sigma**2)
+    if model.weights is not None:
+        out /= model.weights
+    for term, covariance in zip(model.terms, covariances(fit), strict=True):
+        for a, left in enumerate(term.columns):
+            for b, right in enumerate(term.columns):
+                out += covariance[a, b] * left * right
+    return out
+
+
 def level_coefficients(fit: LmmFit, block: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Return fixed plus random effects for each level of a block: names, and (J, columns).
 

@@ -42,6 +42,7 @@ class Functionals:
         return self.conditional + spread
 
 
+_FULL = 1e-10  # what 1 - h must exceed
 _CHUNK = 1 << 17  # rows at a time: the copies in working columns are small beside the columns themselves
 
 # For each term of the model: codes (n,), -1 where the row has no effect of the factor, and its k columns, each (n,).
@@ -118,3 +119,36 @@ def _working_rows(
         codes.append(own)
         Z.append(block)
     return codes, Z
+
+
+def leverage(fit: LmmFit) -> NDArray[np.float64]:
+    """Diagonal of the matrix H that takes the response to the fitted values, (n,).
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+
+    Returns
+    -------
+    ndarray (n,)
+        Between 0 and 1, without units; its sum is the effective number of parameters of the conditional fit.
+
+    Notes
+    -----
+    H = [X Z] C [X Z]'W, C the inverse of Henderson's equations at the estimated variances [1]_, so that
+    h_i = w_i var(x_i'beta_hat + z_i'(b_hat - b)) / sigma^2. An offset changes nothing. Where all variances of the
+    random effects are 0 it is the leverage of ordinary (weighted) least squares.
+
+    References
+    ----------
+    .. [1] Demidenko & Stukel (2005), Influence analysis for linear mixed-effects models, Statistics in Medicine 24,
+       893-909, doi:10.1002/sim.1974.
+    """
+    h = fitted_functionals(fit).variance
+    return h if fit.model.weights is None else h * fit.model.weights
+
+
+def free_share(hat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 - h, (n,); NaN for a leverage of 1, where a row is fitted exactly whatever its response."""
+    return np.where(1.0 - hat > _FULL, 1.0 - hat, np.nan)

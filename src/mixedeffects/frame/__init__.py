@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixedeffects.frame.factor import Factor, cross, encode
 from mixedeffects.frame.model_frame import ModelFrame, model_frame
-from mixedeffects.frame.newdata import Column, read_columns
+from mixedeffects.frame.newdata import Column, read_columns, read_factor
 from mixedeffects.frame.notices import warn
 from mixedeffects.frame.output import to_frame, with_columns
 
@@ -16,6 +16,7 @@ __all__ = [
     "encode",
     "model_frame",
     "read_columns",
+    "read_factor",
     "to_frame",
     "warn",
     "with_columns",

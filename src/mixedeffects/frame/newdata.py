@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mixedeffects.errors import DataError
 from mixedeffects.frame.factor import Factor, encode
-from mixedeffects.frame.source import open_source
+from mixedeffects.frame.source import open_source, read_array
 
 if TYPE_CHECKING:
     from mixedeffects.frame.raw import RawColumn
@@ -59,6 +59,27 @@ def read_columns(data: Any, names: Iterable[str]) -> tuple[dict[str, Column], ND
         if column.missing is not None:
             complete &= ~column.missing
     return {name: as_column(column) for name, column in raw.items()}, complete
+
+
+def read_factor(name: str, values: Any) -> Factor:
+    """Read one column of any kind as a factor.
+
+    Parameters
+    ----------
+    name : str
+        For errors, and the name of the factor.
+    values : array-like (n,)
+        Labels of the rows, all present.
+
+    Raises
+    ------
+    DataError
+        For a missing value, or values of a type that cannot be read.
+    """
+    raw = read_array(name, values)
+    if raw.missing is not None:
+        raise DataError(f"{name!r} has no value in row {int(np.argmax(raw.missing))}; every row must have one")
+    return encode(raw)
 
 
 def time_predictor(column: RawColumn) -> DataError:

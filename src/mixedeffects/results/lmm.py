@@ -14,8 +14,9 @@ from mixedeffects.fit.fitted_design import FittedDesign
 from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import Kind, pad, residuals
 from mixedeffects.fit.update import updated
-from mixedeffects.frame import to_frame, with_columns
 from mixedeffects.inference.anova import coef_table
+from mixedeffects.results import tidiers
+from mixedeffects.results.diagnostics import DiagnosticMethods
 from mixedeffects.results.inference import InferenceMethods
 from mixedeffects.tables import (
     Coefficients,
@@ -48,7 +49,7 @@ _TITLES = {
 
 # Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LmmResult(InferenceMethods):
+class LmmResult(InferenceMethods, DiagnosticMethods):
     """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.
 
     Attributes
@@ -187,11 +188,12 @@ class LmmResult(InferenceMethods):
 
         Parameters
         ----------
-        kind : {"response", "pearson", "scaled", "working", "deviance", "quantile"}
+        kind : {"response", "pearson", "scaled", "working", "deviance", "quantile", "studentized"}
             response and working: y - mu; pearson and deviance: sqrt(w) (y - mu); scaled and quantile: divided by
-            sigma too.
+            sigma too; studentized: divided by sigma sqrt(1 - leverage), as lme4's `rstudent`.
         marginal : bool
-            Leave the random effects out of mu.
+            Leave the random effects out of mu; quantile and studentized residuals are then divided by their own
+            marginal standard deviations.
         pad : bool
             Give all rows of the data, NaN where a row was not used.
 
@@ -310,25 +312,43 @@ class LmmResult(InferenceMethods):
             messages=() if self.optimum.converged or self.control.fixed_theta is not None else (self.optimum.message,),
         )
 
-    def tidy(self) -> Any:
-        """Return a row per fixed effect, then per standard deviation and correlation, as broom.mixed does.
+    def tidy(
+        self,
+        effects: str | Sequence[str] = ("fixed", "ran_pars"),
+        *,
+        conf_int: bool = False,
+        level: float = 0.95,
+        method: str = "wald",
+        ddf: str | None = None,
+    ) -> Any:
+        """Return estimates a row each, as broom.mixed does.
+
+        Parameters
+        ----------
+        effects : str or sequence of {"fixed", "ran_pars", "ran_vals", "ran_coefs"}
+            Fixed effects; standard deviations and correlations; conditional modes; coefficients by level.
+        conf_int : bool
+            Add confidence limits.
+        level : float
+            Their level.
+        method : {"wald", "profile", "bootstrap"}
+            Their method, as in `confint`; Wald limits are for fixed effects (with t quantiles where `ddf` is given)
+            and conditional modes.
+        ddf : str, optional
+            Add df and p_value of t tests, as in `coef_table`.
 
         Returns
         -------
         data frame
-            Columns effect ("fixed" or "ran_pars"), group, term, estimate, std_error, statistic; in the library of the
-            data.
+            effect, group, (level,) term, estimate, std_error, (df,) statistic, (p_value, lower, upper); in the library
+            of the data. Coefficients dropped for rank deficiency have no row.
+
+        Raises
+        ------
+        DataError
+            For an option that is not known.
         """
-        names, estimates = list(self.model.kept_names), self.solution.beta
-        errors = np.sqrt(np.diag(self.solution.vcov))
-        rows: list[tuple[Any, ...]] = [
-            ("fixed", None, name, float(b), float(se), float(b / se))
-            for name, b, se in zip(names, estimates, errors, strict=True)
-        ]
-        rows += [("ran_pars", group, term, value, None, None) for group, term, value in self.varcorr.parameters()]
-        heads = ("effect", "group", "term", "estimate", "std_error", "statistic")
-        columns = dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True))
-        return to_frame(columns, self.model.data_kind, text=heads[:3])
+        return tidiers.tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
 
     def glance(self) -> Any:
         """Return one row of statistics of the fit, as broom.mixed does.
@@ -338,20 +358,10 @@ class LmmResult(InferenceMethods):
         data frame
             Columns nobs, sigma, loglik, aic, bic, reml_criterion or deviance, df_resid; in the library of the data.
         """
-        criterion = "reml_criterion" if self.reml else "deviance"
-        row = {
-            "nobs": self.nobs,
-            "sigma": self.sigma,
-            "loglik": self.loglik,
-            "aic": self.aic,
-            "bic": self.bic,
-            criterion: self.criterion,
-            "df_resid": self.df_resid,
-        }
-        return to_frame({name: [value] for name, value in row.items()}, self.model.data_kind)
+        return tidiers.glance(self)
 
     def augment(self, data: Any = None) -> Any:
-        """Return the data with fitted values and residuals, over the rows used.
+        """Return the data with fitted values, residuals and leverages, over the rows used, as broom.mixed does.
 
         Parameters
         ----------
@@ -361,25 +371,16 @@ class LmmResult(InferenceMethods):
         Returns
         -------
         data frame
-            With .fitted, .resid, .fixed (population-level fit), .wtres (Pearson residuals), .offset and .weights.
+            With .fitted, .resid, .hat (leverage), .cooksd (`cooks_distance`), .fixed (population-level fit), .mu
+            (equal to .fitted here), .offset, .sqrtXwt and .sqrtrwt (roots of the weights), .weights, and .wtres
+            (Pearson residuals).
 
         Raises
         ------
         DataError
             If `data` has another number of rows than the data fitted, or is no data frame.
         """
-        model = self.model
-        added = {
-            ".fitted": self.fitted,
-            ".resid": residuals(self),
-            ".fixed": effects.linear_predictor(self, random=False),
-            ".wtres": residuals(self, "pearson"),
-            ".offset": np.zeros(self.nobs) if model.offset is None else model.offset,
-            ".weights": np.ones(self.nobs) if model.weights is None else model.weights,
-        }
-        if data is not None:
-            return with_columns(data, self.rows, added, n_rows=model.n_rows_given)
-        return to_frame({**model.source_columns(), **added}, model.data_kind)
+        return tidiers.augment(self, data)
 
     def __str__(self) -> str:
         return self.summary().text

@@ -1,0 +1,224 @@
+"""What becomes of the fixed effects without a group or a row: closed form at the estimated variances, or refits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mixedeffects.errors import DataError, MixedEffectsError
+from mixedeffects.fit.deletions import Deletions, delete, sets_of_codes
+from mixedeffects.fit.functionals import fitted_functionals, free_share, leverage
+from mixedeffects.fit.residuals import residuals
+from mixedeffects.frame import Factor, read_factor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.fit import LmmFit
+
+Method = Literal["refit", "closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Influence:
+    """Changes of the estimates without each of m sets of rows. NaN where the rows left allow no such estimate.
+
+    Attributes
+    ----------
+    by : str
+        The grouping factor, or ``"row"``.
+    method : {"refit", "closed"}
+        Whether the variances were estimated anew.
+    labels : ndarray (m,)
+        The level, or the position of the row in the data.
+    names : tuple of str (p,)
+        The fixed effects.
+    deleted : Deletions
+        The estimates without each set.
+    dfbeta : ndarray (m, p)
+        beta without the set less beta.
+    dfbetas : ndarray (m, p)
+        dfbeta in standard errors of the estimate without the set.
+    cooks_distance : ndarray (m,)
+        dfbeta' var(beta)^-1 dfbeta / p.
+    mdffits : ndarray (m,)
+        The same with the covariance without the set.
+    covratio : ndarray (m,)
+        Ratio of the determinants, covariance without the set to covariance.
+    covtrace : ndarray (m,)
+        abs(tr(var(beta)^-1 var(beta without the set)) - p).
+    notes : tuple of str
+        What there is to say about sets without an estimate.
+    """
+
+    by: str
+    method: str
+    labels: NDArray[Any]
+    names: tuple[str, ...]
+    deleted: Deletions
+    dfbeta: NDArray[np.float64]
+    dfbetas: NDArray[np.float64]
+    cooks_distance: NDArray[np.float64]
+    mdffits: NDArray[np.float64]
+    covratio: NDArray[np.float64]
+    covtrace: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+
+def influence(fit: LmmFit, by: Any = None, method: Method | None = None) -> Influence:
+    """Influence of groups or rows on the fixed effects.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit with fixed effects.
+    by : str or array-like (n,), optional
+        A grouping factor or another column that the formula uses, or labels of the rows used; single rows by default.
+    method : {"refit", "closed"}, optional
+        Estimate the variance parameters anew without each set (by default for groups), or hold their ratios to sigma^2
+        at the estimate (by default for rows).
+
+    Returns
+    -------
+    Influence
+
+    Raises
+    ------
+    DataError
+        For another `by` or `method`.
+    MixedEffectsError
+        If the model has no fixed effects.
+
+    Notes
+    -----
+    Cook's distance, MDFFITS and COVRATIO for the fixed effects of a mixed model [1]_ [2]_. At held variances a row
+    changes beta by -(X'V^-1X)^-1 t w r / (1 - h), with t of `fit.functionals`, r the residual and h the leverage.
+    Formulas are not read again, so knots and contrasts stay those of the fit.
+
+    References
+    ----------
+    .. [1] Christensen, Pearson & Johnson (1992), Case-deletion diagnostics for mixed models, Technometrics 34, 38-45,
+       doi:10.2307/1269550.
+    .. [2] Loy & Hofmann (2014), HLMdiag, Journal of Statistical Software 56(5), doi:10.18637/jss.v056.i05.
+    """
+    if not len(fit.solution.beta):
+        raise MixedEffectsError("the model has no fixed effects for groups or rows to influence")
+    if method not in (None, "refit", "closed"):
+        raise DataError(f"method={method!r} is not known; choose 'refit' or 'closed'")
+    if by is None and method != "refit":
+        return _measures(fit, "row", "closed", fit.model.rows, _closed_rows(fit))
+    factor = _row_factor(fit) if by is None else _grouping(fit, by)
+    deleted = delete(fit, sets_of_codes(factor.codes, factor.n_levels), refit=method != "closed")
+    labels = fit.model.rows if by is None else factor.labels
+    return _measures(fit, factor.name, method or "refit", labels, deleted)
+
+
+def _row_factor(fit: LmmFit) -> Factor:
+    n = fit.nobs
+    return Factor(name="row", codes=np.arange(n, dtype=np.int32), levels=np.arange(n))
+
+
+def _grouping(fit: LmmFit, by: Any) -> Factor:
+    model = fit.model
+    if isinstance(by, str):
+        if by in model.factors:
+            return model.factors[by]
+        column = model.columns.get(by)
+        if column is None:
+            known = ", ".join(dict.fromkeys([*model.factors, *model.columns]))
+            raise DataError(f"by={by!r} is no grouping factor and no column of the formula; those are {known}")
+        return column if isinstance(column, Factor) else read_factor(by, column)
+    labels = np.asarray(by)
+    if labels.shape != (model.nobs,):
+        raise DataError(f"by has shape {labels.shape}; it needs a label for each of the {model.nobs} rows used")
+    return read_factor("group", labels)
+
+
+def _closed_rows(fit: LmmFit) -> Deletions:
+    """Estimates without each row, the ratios of the variances held: linear in n."""
+    parts, solution, model = fitted_functionals(fit), fit.solution, fit.model
+    w = np.ones(fit.nobs) if model.weights is None else model.weights
+    r = residuals(fit)
+    t, D = parts.fixed, parts.relative
+    Dt = t @ D
+    free = free_share(w * parts.variance)
+    beta = solution.beta - Dt * (w * r / free)[:, None]
+    degrees = fit.objective.degrees - 1
+    rss = np.maximum(solution.rss - w * r**2 / free, 0.0)
+    sigma = np.sqrt(rss / degrees) if degrees else np.full(fit.nobs, np.nan)
+    relative = D + (w / free)[:, None, None] * (Dt[:, :, None] * Dt[:, None, :])
+    return Deletions(
+        beta=beta,
+        vcov=sigma[:, None, None] ** 2 * relative,
+        sigma=sigma,
+        theta=np.broadcast_to(solution.theta, (fit.nobs, len(solution.theta))),
+        criterion=np.full(fit.nobs, np.nan),
+        n_refused=int(np.isnan(free).sum()),
+        n_unconverged=0,
+    )
+
+
+def _measures(fit: LmmFit, by: str, method: str, labels: NDArray[Any], deleted: Deletions) -> Influence:
+    vcov = fit.solution.vcov
+    p = len(vcov)
+    change = deleted.beta - fit.solution.beta
+    whole = np.isfinite(deleted.vcov).all(axis=(1, 2))
+    inverse = np.linalg.inv(vcov)
+    cooks = np.einsum("mp,pq,mq->m", change, inverse, change, optimize=True) / p
+    mdffits, covratio, covtrace = (np.full(len(change), np.nan) for _ in range(3))
+    own = deleted.vcov[whole]
+    solved = np.linalg.solve(own, change[whole][:, :, None])[:, :, 0]
+    mdffits[whole] = (change[whole] * solved).sum(axis=1) / p
+    covratio[whole] = np.exp(np.linalg.slogdet(own)[1] - np.linalg.slogdet(vcov)[1])
+    covtrace[whole] = np.abs(np.einsum("pq,mqp->m", inverse, own) - p)
+    return Influence(
+        by=by,
+        method=method,
+        labels=labels,
+        names=fit.model.kept_names,
+        deleted=deleted,
+        dfbeta=change,
+        dfbetas=change / np.sqrt(np.einsum("mpp->mp", deleted.vcov)),
+        cooks_distance=cooks,
+        mdffits=mdffits,
+        covratio=covratio,
+        covtrace=covtrace,
+        notes=_notes(deleted),
+    )
+
+
+def _notes(deleted: Deletions) -> tuple[str, ...]:
+    notes = []
+    if deleted.n_refused:
+        notes.append(f"{deleted.n_refused} deletions leave no model that can be fitted; their values are NaN")
+    aliased = int((np.isnan(deleted.beta).any(axis=1) & np.isfinite(deleted.beta).any(axis=1)).sum())
+    if aliased:
+        notes.append(f"{aliased} deletions leave coefficients that cannot be estimated; theirs are NaN")
+    if deleted.n_unconverged:
+        notes.append(f"{deleted.n_unconverged} refits did not converge")
+    return tuple(notes)
+
+
+def conditional_cooks(fit: LmmFit, hat: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Cook's distance of each row from its residual and leverage, (n,); NaN where h = 1.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+    hat : ndarray (n,), optional
+        Its leverages.
+
+    Notes
+    -----
+    r_i^2 h_i / ((1 - h_i)^2 p), r the scaled residual: how far the fitted values, random effects included, move without
+    the row at the estimated variances. `influence` tells how far the fixed effects move.
+    """
+    hat = leverage(fit) if hat is None else hat
+    p = len(fit.solution.beta)
+    if p == 0:
+        return np.full(len(hat), np.nan)
+    out: NDArray[np.float64] = (residuals(fit, "scaled") / free_share(hat)) ** 2 * hat / p
+    return out
