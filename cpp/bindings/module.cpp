@@ -8,6 +8,7 @@ namespace nb = nanobind;
 void register_cross_products(nb::module_ &m);
 void register_criterion(nb::module_ &m);
 void register_deletion(nb::module_ &m);
+void register_glmm(nb::module_ &m);
 
 
 namespace {
@@ -38,4 +39,5 @@ NB_MODULE(_core, m) {
     register_cross_products(m);
     register_criterion(m);
     register_deletion(m);
+    register_glmm(m);
 }

@@ -1,0 +1,207 @@
+#include "core/glmm.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/factors.hpp"
+#include "core/row_functionals.hpp"
+#include "core/sweep.hpp"
+
+namespace me {
+namespace {
+
+double dot(const std::vector<std::vector<double>> &a, const std::vector<std::vector<double>> &b) {
+    double sum = 0.0;
+    for (std::size_t f = 0; f < a.size(); ++f)
+        for (std::size_t i = 0; i < a[f].size(); ++i) sum += a[f][i] * b[f][i];
+    return sum;
+}
+
+// a + step (b - a), in place.
+void move(std::vector<double> &a, const std::vector<double> &b, double step) {
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] += step * (b[i] - a[i]);
+}
+
+// b = S s, level by level.
+std::vector<double> apply(const std::vector<double> &S, const std::vector<double> &s, int k) {
+    std::vector<double> b(s.size(), 0.0);
+    for (std::size_t at = 0; at < s.size(); at += k)
+        for (int i = 0; i < k; ++i)
+            for (int j = 0; j < k; ++j) b[at + i] += S[i * k + j] * s[at + j];
+    return b;
+}
+
+}  // namespace
+
+Glmm::Glmm(const CrossProducts &pattern, WorkingRows rows, const double *offset, std::vector<Entry> entries,
+           std::shared_ptr<const Kernel> kernel)
+    : rows_(std::move(rows)), offset_(offset), random_(pattern, rows_, entries, false), full_(pattern, rows_, entries, true),
+      kernel_(std::move(kernel)) {
+    d_.resize(rows_.n, kernel_->has_dispersion());
+    for (auto *v : {&observed_, &W_, &v_}) v->resize(rows_.n);
+}
+
+void Glmm::predict(State &state) const {
+    state.eta.resize(rows_.n);
+    for (std::int64_t r = 0; r < rows_.n; ++r) {
+        double eta = offset_ ? offset_[r] : 0.0;
+        for (int c = 0; c < rows_.p; ++c) eta += rows_.X[r * rows_.p + c] * state.beta[c];
+        for (std::size_t f = 0; f < state.b.size(); ++f) {
+            const int k = random_.plan().blocks[f].k;
+            const double *b = &state.b[f][static_cast<std::size_t>(rows_.codes[f][r]) * k];
+            for (int a = 0; a < k; ++a) eta += rows_.Z[f][r * k + a] * b[a];
+        }
+        state.eta[r] = eta;
+    }
+}
+
+// Newton's method for the mode of -2 sum log p + u'u, with halved steps where a whole one does not descend. A row whose
+// observed information is negative lends its expected one.
+bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, const GlmmOptions &options, GlmmPoint &out) {
+    Refill &refill = options.joint ? full_ : random_;
+    predict(state);
+    double loglik = (*kernel_)(state.eta.data(), t, 2, d_), penalty = dot(state.s, state.b);
+    if (!std::isfinite(loglik)) return false;
+    for (out.n_steps = 1; out.n_steps <= options.max_steps; ++out.n_steps) {
+        for (std::int64_t r = 0; r < rows_.n; ++r) {
+            W_[r] = d_.d2[r] < 0.0 ? -d_.d2[r] : d_.expected[r];
+            const double fixed = offset_ ? offset_[r] : 0.0;
+            double left = state.eta[r] - fixed;  // W (eta - offset - X beta) + d1: the part that the solve explains
+            if (!options.joint)
+                for (int c = 0; c < rows_.p; ++c) left -= rows_.X[r * rows_.p + c] * state.beta[c];
+            v_[r] = W_[r] * left + d_.d1[r];
+        }
+        refill(rows_, W_.data());
+        const Response response = refill.response(rows_, v_.data());
+        Sweep<double> sweep(refill.plan(), response, factors);
+        if (!sweep.up()) return false;
+        sweep.down(false);
+        if (options.joint) out.XVX = sweep.root.XVX;
+        // What the whole step would gain, twice: (new b - b)'(Z'd1 - s) + (new beta - beta)'X'd1.
+        const Response slope = refill.response(rows_, d_.d1.data());
+        double gain = 0.0;
+        for (std::size_t f = 0; f < state.b.size(); ++f)
+            for (std::size_t i = 0; i < state.b[f].size(); ++i)
+                gain += (sweep.modes[f][i] - state.b[f][i]) * (slope.Zy[f][i] - state.s[f][i]);
+        if (options.joint)
+            for (int c = 0; c < rows_.p; ++c) gain += (sweep.root.beta[c] - state.beta[c]) * slope.Xy[c];
+        if (!std::isfinite(gain)) return false;
+        const double objective = penalty - 2.0 * loglik, noise = 1e-13 * (1.0 + std::abs(objective));
+        const State before = state;
+        for (double step = 1.0; step > 1e-10; step *= 0.5) {
+            state = before;
+            for (std::size_t f = 0; f < state.b.size(); ++f) {
+                move(state.b[f], sweep.modes[f], step);
+                move(state.s[f], sweep.s[f], step);
+            }
+            if (options.joint) move(state.beta, sweep.root.beta, step);
+            predict(state);
+            loglik = (*kernel_)(state.eta.data(), t, 2, d_);
+            penalty = dot(state.s, state.b);
+            const double next = penalty - 2.0 * loglik;
+            if (std::isfinite(next) && next <= objective + noise) break;
+        }
+        if (!std::isfinite(loglik)) return false;
+        if (gain < options.tolerance) {
+            out.loglik = loglik;
+            out.penalty = penalty;
+            return true;
+        }
+    }
+    return false;
+}
+
+std::vector<double> Glmm::row_variances(const Plan &plan, const Sweep<double> &sweep) const {
+    const RowFunctionals functionals(plan, sweep);
+    FunctionalRows rows;
+    rows.n = rows_.n;
+    rows.codes = rows_.codes;
+    rows.Z = rows_.Z;
+    std::vector<double> none(static_cast<std::size_t>(rows_.n) * plan.p, 0.0), fixed(none.size()), out(rows_.n);
+    rows.X = none.data();
+    functionals.compute(rows, 0, rows_.n, out.data(), fixed.data());
+    return out;
+}
+
+// The mode moves with the parameters. With a_i = (dW_i / d eta_i) z_i'Kz_i, the derivative of the log-determinant in
+// eta_i, q = K Z'a and r = Z'(a - WZq), the gradient is that of G_t = sum_j [H_j - s_j s_j' + (r_j s_j' + s_j r_j') / 2]
+// in theta, and X'(a - 2 d1 - WZq) in beta.
+bool Glmm::differentiate(const State &state, const Factors<double> &factors, const Sweep<double> &sweep,
+                         const GlmmOptions &options, GlmmPoint &out) {
+    const std::vector<double> variances = row_variances(random_.plan(), sweep);
+    std::vector<double> a(rows_.n);
+    for (std::int64_t r = 0; r < rows_.n; ++r) a[r] = variances[r] * (options.expected ? d_.d_expected[r] : -d_.d3[r]);
+    Refill &refill = options.joint ? full_ : random_;
+    if (options.joint || options.expected) refill(rows_, observed_.data());  // what the mode depends on is the observed one
+    const Plan &plan = refill.plan();
+    const Response towards = refill.response(rows_, a.data());
+    Sweep<double> adjoint(plan, towards, factors);
+    if (!adjoint.up()) return false;
+    adjoint.down(false);
+    std::vector<std::vector<double>> G = sweep.H;
+    for (std::size_t f = 0; f < G.size(); ++f) {
+        const int k = plan.blocks[f].k;
+        const auto &s = state.s[f], &r = adjoint.s[f];
+        for (std::size_t at = 0; at < s.size(); at += k)
+            for (int i = 0; i < k; ++i)
+                for (int j = 0; j < k; ++j)
+                    G[f][i * k + j] += 0.5 * (r[at + i] * s[at + j] + s[at + i] * r[at + j]) - s[at + i] * s[at + j];
+    }
+    out.theta_gradient.assign(plan.entries.size(), 0.0);
+    for (std::size_t e = 0; e < plan.entries.size(); ++e) {
+        const Entry &entry = plan.entries[e];
+        const int k = plan.blocks[entry.block].k;
+        for (int j = 0; j < k; ++j)
+            out.theta_gradient[e] += 2.0 * G[entry.block][entry.row * k + j] * factors.Lambda[entry.block][j * k + entry.column];
+    }
+    out.beta_gradient.assign(options.joint ? 0 : rows_.p, 0.0);
+    const bool dispersion = kernel_->has_dispersion();
+    for (std::int64_t r = 0; r < rows_.n; ++r) {
+        double zq = 0.0;
+        for (std::size_t f = 0; f < adjoint.modes.size(); ++f) {
+            const int k = plan.blocks[f].k;
+            for (int i = 0; i < k; ++i) zq += rows_.Z[f][r * k + i] * adjoint.modes[f][static_cast<std::size_t>(rows_.codes[f][r]) * k + i];
+        }
+        if (options.joint)
+            for (int c = 0; c < rows_.p; ++c) zq += rows_.X[r * rows_.p + c] * adjoint.root.beta[c];
+        else
+            for (int c = 0; c < rows_.p; ++c) out.beta_gradient[c] += rows_.X[r * rows_.p + c] * (a[r] - 2.0 * d_.d1[r] - observed_[r] * zq);
+        if (dispersion) out.t_gradient += zq * d_.dt_d1[r] - 2.0 * d_.dt[r] + variances[r] * (options.expected ? d_.dt_expected[r] : -d_.dt_d2[r]);
+    }
+    return true;
+}
+
+GlmmPoint Glmm::evaluate(const std::vector<double> &theta, const std::vector<double> &beta, double t,
+                         const std::vector<std::vector<double>> &start, const GlmmOptions &options) {
+    GlmmPoint out;
+    const Factors<double> factors = make_factors(plan(), theta, {});
+    State state;
+    state.beta = beta;
+    for (std::size_t f = 0; f < plan().blocks.size(); ++f) {
+        const Block &block = plan().blocks[f];
+        state.s.push_back(start.empty() ? std::vector<double>(static_cast<std::size_t>(block.n_levels) * block.k, 0.0) : start[f]);
+        state.b.push_back(apply(factors.S[f], state.s[f], block.k));
+    }
+    if (!find_mode(state, factors, t, options, out)) return out;
+    (*kernel_)(state.eta.data(), t, 3, d_);
+    for (std::int64_t r = 0; r < rows_.n; ++r) observed_[r] = -d_.d2[r];
+    random_(rows_, (options.expected ? d_.expected : observed_).data());
+    const Response response = random_.response(rows_, d_.d1.data());  // any: only the factor is wanted
+    Sweep<double> sweep(random_.plan(), response, factors);
+    if (!sweep.up()) return out;
+    out.log_det = sweep.log_det();
+    out.value = out.penalty - 2.0 * out.loglik + out.log_det;
+    out.ok = std::isfinite(out.value);
+    if (out.ok && options.gradient) {
+        sweep.down(false);
+        out.ok = differentiate(state, factors, sweep, options, out);
+    }
+    out.beta = std::move(state.beta);
+    out.modes = std::move(state.b);
+    out.s = std::move(state.s);
+    out.eta = std::move(state.eta);
+    return out;
+}
+
+}  // namespace me

@@ -1,0 +1,52 @@
+// The response distribution of a generalized model, row by row: log-density and its derivatives in the linear predictor.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace me {
+
+struct RowDerivatives {
+    std::vector<double> d1, d2, d3;          // of the log-density in eta
+    std::vector<double> expected;            // minus the expectation of d2: a weight that is never negative
+    std::vector<double> d_expected;          // its derivative in eta
+    std::vector<double> dt, dt_d1, dt_d2;    // derivatives of the log-density, d1 and d2 in t = log dispersion, if it has one
+    std::vector<double> dt_expected;         // and of the expected weight
+    void resize(std::int64_t n, bool dispersion);
+};
+
+class Kernel {
+  public:
+    virtual ~Kernel() = default;
+    virtual bool has_dispersion() const = 0;
+    // The sum of the log-densities at eta, and the derivatives up to the order: 0 none, 2 d1, d2, expected, 3 all.
+    virtual double operator()(const double *eta, double t, int order, RowDerivatives &out) const = 0;
+};
+
+// Binomial proportions y of w trials with the logit link; `constant` is the sum of the logs of the binomial coefficients.
+class BinomialLogit : public Kernel {
+  public:
+    BinomialLogit(std::int64_t n, const double *y, const double *w, double constant) : n_(n), y_(y), w_(w), constant_(constant) {}
+    bool has_dispersion() const override { return false; }
+    double operator()(const double *eta, double t, int order, RowDerivatives &out) const override;
+
+  private:
+    std::int64_t n_;
+    const double *y_, *w_;
+    double constant_;
+};
+
+// Poisson counts y with weights w and the log link; `constant` is the sum of -w log(y!).
+class PoissonLog : public Kernel {
+  public:
+    PoissonLog(std::int64_t n, const double *y, const double *w, double constant) : n_(n), y_(y), w_(w), constant_(constant) {}
+    bool has_dispersion() const override { return false; }
+    double operator()(const double *eta, double t, int order, RowDerivatives &out) const override;
+
+  private:
+    std::int64_t n_;
+    const double *y_, *w_;
+    double constant_;
+};
+
+}  // namespace me
