@@ -61,13 +61,13 @@ void Glmm::predict(State &state) const {
 bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, const GlmmOptions &options, GlmmPoint &out) {
     Refill &refill = options.joint ? full_ : random_;
     predict(state);
-    double loglik = (*kernel_)(state.eta.data(), t, 2, d_), penalty = dot(state.s, state.b);
+    double loglik = (*kernel_)(state.eta.data(), t, 3, d_), penalty = dot(state.s, state.b);
     if (!std::isfinite(loglik)) return false;
+    State whole, before;
     for (out.n_steps = 1; out.n_steps <= options.max_steps; ++out.n_steps) {
         for (std::int64_t r = 0; r < rows_.n; ++r) {
             W_[r] = d_.d2[r] < 0.0 ? -d_.d2[r] : d_.expected[r];
-            const double fixed = offset_ ? offset_[r] : 0.0;
-            double left = state.eta[r] - fixed;  // W (eta - offset - X beta) + d1: the part that the solve explains
+            double left = state.eta[r] - (offset_ ? offset_[r] : 0.0);  // the part that the solve explains
             if (!options.joint)
                 for (int c = 0; c < rows_.p; ++c) left -= rows_.X[r * rows_.p + c] * state.beta[c];
             v_[r] = W_[r] * left + d_.d1[r];
@@ -77,30 +77,29 @@ bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, con
         Sweep<double> sweep(refill.plan(), response, factors);
         if (!sweep.up()) return false;
         sweep.down(false);
+        whole.b = std::move(sweep.modes);
+        whole.s = std::move(sweep.s);
+        whole.beta = options.joint ? sweep.root.beta : state.beta;
         if (options.joint) out.XVX = sweep.root.XVX;
-        // What the whole step would gain, twice: (new b - b)'(Z'd1 - s) + (new beta - beta)'X'd1.
-        const Response slope = refill.response(rows_, d_.d1.data());
-        double gain = 0.0;
-        for (std::size_t f = 0; f < state.b.size(); ++f)
-            for (std::size_t i = 0; i < state.b[f].size(); ++i)
-                gain += (sweep.modes[f][i] - state.b[f][i]) * (slope.Zy[f][i] - state.s[f][i]);
-        if (options.joint)
-            for (int c = 0; c < rows_.p; ++c) gain += (sweep.root.beta[c] - state.beta[c]) * slope.Xy[c];
+        predict(whole);
+        double gain = 0.0;  // twice what the whole step promises, by the slope of the objective along it
+        for (std::int64_t r = 0; r < rows_.n; ++r) gain += d_.d1[r] * (whole.eta[r] - state.eta[r]);
+        gain -= dot(state.s, whole.b) - dot(state.s, state.b);
         if (!std::isfinite(gain)) return false;
         const double objective = penalty - 2.0 * loglik, noise = 1e-13 * (1.0 + std::abs(objective));
-        const State before = state;
-        for (double step = 1.0; step > 1e-10; step *= 0.5) {
-            state = before;
-            for (std::size_t f = 0; f < state.b.size(); ++f) {
-                move(state.b[f], sweep.modes[f], step);
-                move(state.s[f], sweep.s[f], step);
-            }
-            if (options.joint) move(state.beta, sweep.root.beta, step);
-            predict(state);
-            loglik = (*kernel_)(state.eta.data(), t, 2, d_);
+        std::swap(before, state);
+        state = whole;
+        for (double step = 1.0;; step *= 0.5) {
+            loglik = (*kernel_)(state.eta.data(), t, 3, d_);
             penalty = dot(state.s, state.b);
             const double next = penalty - 2.0 * loglik;
-            if (std::isfinite(next) && next <= objective + noise) break;
+            if ((std::isfinite(next) && next <= objective + noise) || step < 1e-10) break;
+            for (std::size_t f = 0; f < state.b.size(); ++f) {
+                move(state.b[f], before.b[f], 0.5);
+                move(state.s[f], before.s[f], 0.5);
+            }
+            move(state.beta, before.beta, 0.5);
+            move(state.eta, before.eta, 0.5);
         }
         if (!std::isfinite(loglik)) return false;
         if (gain < options.tolerance) {
@@ -112,15 +111,20 @@ bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, con
     return false;
 }
 
-std::vector<double> Glmm::row_variances(const Plan &plan, const Sweep<double> &sweep) const {
-    const RowFunctionals functionals(plan, sweep);
+// z'Kz of the rows of the model. Below a dense block the products K_j C_j K_root are made once for each level, and then
+// a row costs no more than its own columns.
+std::vector<double> Glmm::row_variances(const Sweep<double> &sweep) const {
+    const Plan &plan = random_.plan();
+    std::vector<double> out(rows_.n);
+    if (plan.stages.size() == 1) {
+        fitted_variances(plan, sweep, rows_, out.data());
+        return out;
+    }
     FunctionalRows rows;
     rows.n = rows_.n;
     rows.codes = rows_.codes;
     rows.Z = rows_.Z;
-    std::vector<double> none(static_cast<std::size_t>(rows_.n) * plan.p, 0.0), fixed(none.size()), out(rows_.n);
-    rows.X = none.data();
-    functionals.compute(rows, 0, rows_.n, out.data(), fixed.data());
+    RowFunctionals(plan, sweep).compute(rows, 0, rows_.n, out.data(), nullptr);
     return out;
 }
 
@@ -129,7 +133,7 @@ std::vector<double> Glmm::row_variances(const Plan &plan, const Sweep<double> &s
 // in theta, and X'(a - 2 d1 - WZq) in beta.
 bool Glmm::differentiate(const State &state, const Factors<double> &factors, const Sweep<double> &sweep,
                          const GlmmOptions &options, GlmmPoint &out) {
-    const std::vector<double> variances = row_variances(random_.plan(), sweep);
+    const std::vector<double> variances = row_variances(sweep);
     std::vector<double> a(rows_.n);
     for (std::int64_t r = 0; r < rows_.n; ++r) a[r] = variances[r] * (options.expected ? d_.d_expected[r] : -d_.d3[r]);
     Refill &refill = options.joint ? full_ : random_;
@@ -184,7 +188,6 @@ GlmmPoint Glmm::evaluate(const std::vector<double> &theta, const std::vector<dou
         state.b.push_back(apply(factors.S[f], state.s[f], block.k));
     }
     if (!find_mode(state, factors, t, options, out)) return out;
-    (*kernel_)(state.eta.data(), t, 3, d_);
     for (std::int64_t r = 0; r < rows_.n; ++r) observed_[r] = -d_.d2[r];
     random_(rows_, (options.expected ? d_.expected : observed_).data());
     const Response response = random_.response(rows_, d_.d1.data());  // any: only the factor is wanted

@@ -55,7 +55,7 @@ class Glmm {
     bool find_mode(State &state, const Factors<double> &factors, double t, const GlmmOptions &options, GlmmPoint &out);
     bool differentiate(const State &state, const Factors<double> &factors, const Sweep<double> &sweep,
                        const GlmmOptions &options, GlmmPoint &out);
-    std::vector<double> row_variances(const Plan &plan, const Sweep<double> &sweep) const;
+    std::vector<double> row_variances(const Sweep<double> &sweep) const;
 
     WorkingRows rows_;
     const double *offset_;

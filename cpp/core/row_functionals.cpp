@@ -89,8 +89,8 @@ void RowFunctionals::compute(const FunctionalRows &rows, std::int64_t first, std
     scratch.root.assign(plan_.Q, 0.0);
     scratch.is_touched.assign(plan_.Q, 0);
     for (std::int64_t row = first; row < last; ++row) {
-        double *x = fixed + row * p;
-        std::copy_n(rows.X + row * p, p, x);
+        double *x = fixed ? fixed + row * p : nullptr;
+        if (p > 0) std::copy_n(rows.X + row * p, p, x);
         for (std::size_t f = 0; f < plan_.blocks.size(); ++f) {
             const std::int32_t code = rows.codes[f][row];
             if (code < 0) continue;
@@ -109,6 +109,86 @@ void RowFunctionals::compute(const FunctionalRows &rows, std::int64_t first, std
             scratch.n_active[s] = 0;
         }
         conditional[row] = share + finish(scratch, x);
+    }
+}
+
+namespace {
+
+double lower(const std::vector<double> &K, std::int64_t Q, std::int64_t a, std::int64_t b) {
+    return a < b ? K[a * Q + b] : K[b * Q + a];
+}
+
+}  // namespace
+
+void fitted_variances(const Plan &plan, const Sweep<double> &sweep, const WorkingRows &rows, double *out) {
+    const Stage &stage = plan.stages[0];
+    const int k = stage.k;
+    const std::int64_t Q = plan.Q;
+    const auto &K = sweep.eliminated(0).K;
+    const auto &root = sweep.root.K.v;
+    std::vector<double> T(stage.C.size(), 0.0), V(K.begin(), K.end()), CK;  // -K C K_root and K + K C K_root C'K
+    for (int j = 0; j < stage.n_nodes; ++j) {
+        const int width = stage.width(j);
+        const std::size_t at = static_cast<std::size_t>(k) * stage.start[j];
+        const double *C = stage.C.data() + at, *Kj = &K[static_cast<std::size_t>(j) * k * k];
+        const std::int32_t *map = stage.map.data() + stage.start[j];
+        CK.assign(static_cast<std::size_t>(k) * width, 0.0);
+        for (int c = 0; c < width; ++c) {
+            const double *column = root.data() + map[c] * Q;  // map ascends: what follows c lies below the diagonal
+            for (int a = 0; a < k; ++a) {
+                const double *Ca = C + static_cast<std::size_t>(a) * width;
+                double *to = &CK[static_cast<std::size_t>(a) * width];
+                double sum = column[map[c]] * Ca[c];
+                const double x = Ca[c];
+                for (int e = c + 1; e < width; ++e) {
+                    const double value = column[map[e]];
+                    sum += value * Ca[e];
+                    to[e] += value * x;
+                }
+                to[c] += sum;
+            }
+        }
+        for (int a = 0; a < k; ++a)
+            for (int b = 0; b < k; ++b)
+                for (int c = 0; c < width; ++c) T[at + static_cast<std::size_t>(a) * width + c] -= Kj[a * k + b] * CK[static_cast<std::size_t>(b) * width + c];
+        for (int a = 0; a < k; ++a)
+            for (int b = 0; b < k; ++b) {
+                double sum = 0.0;
+                for (int e = 0; e < k; ++e) {
+                    double along = 0.0;
+                    for (int c = 0; c < width; ++c) along += T[at + static_cast<std::size_t>(a) * width + c] * C[static_cast<std::size_t>(e) * width + c];
+                    sum -= along * Kj[e * k + b];
+                }
+                V[(static_cast<std::size_t>(j) * k + a) * k + b] += sum;
+            }
+    }
+    for (std::int64_t r = 0; r < rows.n; ++r) {
+        const std::int32_t j = rows.codes[stage.block][r];
+        const double *z = rows.Z[stage.block] + r * k, *Vj = &V[static_cast<std::size_t>(j) * k * k];
+        const int width = stage.width(j);
+        const std::int32_t *map = stage.map.data() + stage.start[j];
+        double sum = 0.0;
+        for (int a = 0; a < k; ++a)
+            for (int b = 0; b < k; ++b) sum += Vj[a * k + b] * z[a] * z[b];
+        for (std::size_t x = 0; x < plan.dense.size(); ++x) {
+            const int g = plan.dense[x], kg = plan.blocks[g].k;
+            const std::int64_t first = plan.offset[g] + static_cast<std::int64_t>(rows.codes[g][r]) * kg;
+            const double *zg = rows.Z[g] + r * kg;
+            const auto place = std::lower_bound(map, map + width, static_cast<std::int32_t>(first)) - map;
+            const double *Tj = &T[static_cast<std::size_t>(k) * stage.start[j] + place];
+            for (int b = 0; b < kg; ++b) {
+                for (int a = 0; a < k; ++a) sum += 2.0 * z[a] * Tj[static_cast<std::size_t>(a) * width + b] * zg[b];
+                for (int c = 0; c < kg; ++c) sum += zg[b] * zg[c] * lower(root, Q, first + b, first + c);
+            }
+            for (std::size_t w = x + 1; w < plan.dense.size(); ++w) {
+                const int h = plan.dense[w], kh = plan.blocks[h].k;
+                const std::int64_t other = plan.offset[h] + static_cast<std::int64_t>(rows.codes[h][r]) * kh;
+                const double *zh = rows.Z[h] + r * kh;
+                for (int b = 0; b < kg; ++b)
+                    for (int c = 0; c < kh; ++c) sum += 2.0 * zg[b] * zh[c] * lower(root, Q, first + b, other + c);
+            }
+        }
+        out[r] = sum;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/refill.hpp"
 #include "core/sweep.hpp"
 
 namespace me {
@@ -21,6 +22,7 @@ class RowFunctionals {
   public:
     RowFunctionals(const Plan &plan, const Sweep<double> &sweep);  // after up() and root.differentiate()
 
+    // `fixed` may be null for a plan without X.
     void compute(const FunctionalRows &rows, std::int64_t first, std::int64_t last, double *conditional, double *fixed) const;
 
   private:
@@ -44,5 +46,8 @@ class RowFunctionals {
     const Sweep<double> &sweep_;
     std::vector<int> stage_of_;  // by block; -1 in the dense part
 };
+
+// z'Kz of the rows that the plan was made of, (n), for a plan with one eliminated factor.
+void fitted_variances(const Plan &plan, const Sweep<double> &sweep, const WorkingRows &rows, double *out);
 
 }  // namespace me

@@ -56,6 +56,14 @@ class Sweep {
 
     T log_det() { return log_det_ + root.log_det; }
 
+    struct Level {  // working copies of one stage; the first stage reads the plan itself
+        std::vector<T> A, C, CX, Cy;
+        std::vector<T> K, N, H0;
+        std::vector<T> front, frontX, fronty;       // what children pass on beyond this node, for the node at hand
+        std::vector<T> W, WX, Wy;                   // down: what this node hands to its children
+    };
+    const Level &eliminated(int stage) const { return levels_[stage]; }
+
     Root<T> root;
     std::vector<std::vector<T>> modes, s;  // by block (n_levels, k)
     std::vector<std::vector<T>> H, UVU, ss;  // by block (k, k): sums of H, of U (X'V^-1X)^-1 U', of s s'
@@ -67,12 +75,6 @@ class Sweep {
     friend class RowFunctionals;
 
   private:
-    struct Level {  // working copies of one stage; the first stage reads the plan itself
-        std::vector<T> A, C, CX, Cy;
-        std::vector<T> K, N, H0;
-        std::vector<T> front, frontX, fronty;       // what children pass on beyond this node, for the node at hand
-        std::vector<T> W, WX, Wy;                   // down: what this node hands to its children
-    };
 
     // A derivative is along S, which Lambda follows only where it is regular: then no factor of M is formed.
     static constexpr bool factored = std::is_same_v<T, double>;
