@@ -55,7 +55,7 @@ def test_choice_of_x(plates, sleep, crossed, draw):
         draw(crossed).spaghetti()
     assert draw(crossed).spaghetti(x="a", group="item").data["group"].unique().tolist() == ["item"]
     both = me.lmer("Reaction ~ Days + (1 | Subject)", me.datasets.load("sleepstudy"))
-    assert draw(both).spaghetti().get_xlabel() == "Days"
+    assert draw(both).spaghetti().get_xlabel() == "Days (days)"
 
 
 def test_groups(batches, draw):
@@ -79,3 +79,13 @@ def test_groups_with_weights(weighted):
 def test_no_intraclass_correlation_without_an_intercept(draw):
     fit = me.lmer("Reaction ~ Days + (0 + Days | Subject)", me.datasets.load("sleepstudy"))
     assert draw(fit).groups().get_title(loc="right") == ""
+
+
+def test_axes_carry_the_units_that_the_data_tell(draw):
+    fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+    ax = draw(fit).spaghetti()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Days (days)", "Reaction (ms)")
+    assert draw(fit).residuals().get_xlabel() == "fitted Reaction (ms)"
+    bare = me.datasets.load("sleepstudy")
+    bare.attrs.clear()
+    assert draw(me.lmer("Reaction ~ Days + (1 | Subject)", bare)).spaghetti().get_ylabel() == "Reaction"

@@ -25,6 +25,17 @@ def response_name(fit: LmmFit) -> str:
     return fit.model.formula.response.strip("`")
 
 
+def axis_label(fit: LmmFit, name: str) -> str:
+    """A column with its unit where the data tell it: ``Reaction (ms)``."""
+    unit = fit.model.units.get(name)
+    return f"{name} ({unit})" if unit else name
+
+
+def response_label(fit: LmmFit) -> str:
+    """The response with its unit where the data tell it."""
+    return axis_label(fit, response_name(fit))
+
+
 def block_of(fit: LmmFit, group: str | None) -> int:
     """Position of a grouping factor among those of the fit, the first (of most levels) by default.
 

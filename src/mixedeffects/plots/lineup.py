@@ -12,7 +12,7 @@ from mixedeffects.fit.effects import block_modes, block_names, linear_predictor
 from mixedeffects.fit.lmm import refit
 from mixedeffects.fit.residuals import residuals
 from mixedeffects.plots import style
-from mixedeffects.plots.columns import block_group, block_of, chosen_columns, joined, response_name
+from mixedeffects.plots.columns import block_group, block_of, chosen_columns, joined, response_label
 from mixedeffects.plots.picture import Picture
 from mixedeffects.plots.simulated import normal_scores, thinned
 from mixedeffects.plots.smoother import smooth
@@ -166,7 +166,8 @@ def _labels(fit: LmmFit, kind: str, group: str | None, term: str | None) -> tupl
         return "normal quantile", f"conditional mode ({column} | {block_group(fit, block)})"
     if kind == "qq":
         return "normal quantile", "scaled residual"
-    return f"fitted {response_name(fit)}", "scaled residual" if kind == "residuals" else r"$\sqrt{|\mathrm{residual}|}$"
+    y = "scaled residual" if kind == "residuals" else r"$\sqrt{|\mathrm{residual}|}$"
+    return f"fitted {response_label(fit)}", y
 
 
 def _draw(ax: Any, columns: dict[str, NDArray[Any]], panel: int) -> None:

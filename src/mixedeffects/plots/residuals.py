@@ -9,7 +9,7 @@ import numpy as np
 from mixedeffects.fit.effects import linear_predictor
 from mixedeffects.fit.residuals import Kind, residuals
 from mixedeffects.plots import style
-from mixedeffects.plots.columns import response_name
+from mixedeffects.plots.columns import response_label
 from mixedeffects.plots.picture import Picture
 from mixedeffects.plots.smoother import smooth
 
@@ -89,7 +89,7 @@ def scale_location_picture(fit: LmmFit) -> Picture:
 
 
 def _fitted_label(fit: LmmFit, *, marginal: bool = False) -> str:
-    return f"fitted {response_name(fit)}" + (" (fixed effects only)" if marginal else "")
+    return f"fitted {response_label(fit)}" + (" (fixed effects only)" if marginal else "")
 
 
 def draw_cloud(

@@ -10,6 +10,7 @@ from mixedeffects.frame import Factor
 from mixedeffects.inference.variance import icc
 from mixedeffects.plots import style
 from mixedeffects.plots.columns import (
+    axis_label,
     block_factor,
     block_group,
     block_labels,
@@ -17,7 +18,7 @@ from mixedeffects.plots.columns import (
     column,
     default_x,
     positions,
-    response_name,
+    response_label,
 )
 from mixedeffects.plots.picture import Picture
 
@@ -111,8 +112,8 @@ def spaghetti_picture(
         style.few_ticks(ax, 6)
         if isinstance(values, Factor):
             style.level_ticks(ax, [str(label) for label in values.labels], "x", name)
-        ax.set_xlabel(name)
-        ax.set_ylabel(response_name(fit))
+        ax.set_xlabel(axis_label(fit, name))
+        ax.set_ylabel(response_label(fit))
         style.note(ax, f"one line per {factor.name} ({J:,})")
         return ax
 
@@ -182,7 +183,7 @@ def groups_picture(fit: LmmFit, group: str | None = None, *, order: bool = False
         style.few_ticks(ax)
         ax.set_xlim(-0.8 - 0.01 * J, J - 0.2 + 0.01 * J)
         style.level_ticks(ax, columns["level"][first].tolist(), "x", columns["group"][0])
-        ax.set_ylabel(response_name(fit))
+        ax.set_ylabel(response_label(fit))
         if np.isfinite(share):
             style.note(ax, f"intraclass correlation {share:.2f}")
         return ax

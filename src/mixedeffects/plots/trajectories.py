@@ -13,6 +13,7 @@ from mixedeffects.formula import term_columns
 from mixedeffects.frame import Factor
 from mixedeffects.plots import style
 from mixedeffects.plots.columns import (
+    axis_label,
     block_columns,
     block_factor,
     block_fixed,
@@ -23,7 +24,7 @@ from mixedeffects.plots.columns import (
     default_x,
     joined,
     positions,
-    response_name,
+    response_label,
 )
 from mixedeffects.plots.picture import Picture
 
@@ -186,9 +187,9 @@ def trajectories_picture(fit: LmmFit, x: str | None = None, n: int | None = None
             if isinstance(values, Factor):
                 one.set_xticks(range(values.n_levels), labels=[style.short(str(v), 6) for v in values.labels])
         if ax is None:
-            _around(axes, x, response_name(fit), block_group(fit, block), J)
+            _around(axes, axis_label(fit, x), response_label(fit), block_group(fit, block), J)
         else:
-            style.common_labels(axes, side, x, response_name(fit), own=False)
+            style.common_labels(axes, side, axis_label(fit, x), response_label(fit), own=False)
         return axes
 
     text = ("group", "level", "part")
