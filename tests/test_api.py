@@ -34,18 +34,24 @@ NAMES = {
     "SingularFitWarning",
     "anova",
     "bootstrap_lrt",
+    "compare_pooling",
     "datasets",
     "design",
     "exact_lrt",
     "exact_rlrt",
+    "hausman_test",
+    "lm_list",
     "lmer",
     "parse",
+    "ridge_equivalent",
+    "within_between",
 }
 
 ON_A_FIT = {
     "aic", "augment", "bic", "coef", "criterion", "design", "df_resid", "dispersion", "evaluate", "family", "fitted",
     "fixef", "formula", "glance", "is_singular", "loglik", "ngroups", "nobs", "npar", "optimum", "ranef", "reml",
     "residuals", "rows", "sigma", "std_errors", "summary", "theta", "tidy", "update", "varcorr", "vcov",
+    "predict", "simulate", "refit", "influence", "leverage", "cooks_distance", "plot",
 }  # fmt: skip
 
 

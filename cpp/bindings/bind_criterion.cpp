@@ -44,11 +44,12 @@ nb::dict to_dict(const me::Plan &plan, me::Evaluation &&e) {
     out["ok"] = e.ok;
     out["value"] = e.value;
     out["rss"] = e.rss;
-    if (!e.ok || e.modes.empty()) return out;
-    out["gradient"] = to_array(std::move(e.gradient), {d});
-    out["curvature"] = to_array(std::move(e.curvature), {d, d});
+    if (!e.ok) return out;
     out["beta"] = to_array(std::move(e.beta), {p});
     out["XVX"] = to_array(std::move(e.XVX), {p, p});
+    if (e.modes.empty()) return out;
+    out["gradient"] = to_array(std::move(e.gradient), {d});
+    out["curvature"] = to_array(std::move(e.curvature), {d, d});
     out["modes"] = by_block(plan, std::move(e.modes), 1);
     out["s"] = by_block(plan, std::move(e.s), 1);
     out["G"] = by_block(plan, std::move(e.G), 2);

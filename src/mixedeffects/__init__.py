@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mixedeffects import datasets
     from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
     from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
+    from mixedeffects.results.pooling import compare_pooling, hausman_test, lm_list, ridge_equivalent, within_between
 
 __version__ = "0.1.0"
 
@@ -51,12 +52,17 @@ __all__ = [
     "SingularFitWarning",
     "anova",
     "bootstrap_lrt",
+    "compare_pooling",
     "datasets",
     "design",
     "exact_lrt",
     "exact_rlrt",
+    "hausman_test",
+    "lm_list",
     "lmer",
     "parse",
+    "ridge_equivalent",
+    "within_between",
 ]
 
 
@@ -65,6 +71,11 @@ _LATER = {
     "bootstrap_lrt": "mixedeffects.inference.bootstrap_lrt",
     "exact_lrt": "mixedeffects.inference.rlrt",
     "exact_rlrt": "mixedeffects.inference.rlrt",
+    "compare_pooling": "mixedeffects.results.pooling",
+    "hausman_test": "mixedeffects.results.pooling",
+    "lm_list": "mixedeffects.results.pooling",
+    "ridge_equivalent": "mixedeffects.results.pooling",
+    "within_between": "mixedeffects.results.pooling",
 }
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+import mixedeffects as me
 from mixedeffects.design import design, replay
 from mixedeffects.errors import DataError
 from mixedeffects.frame import read_columns
@@ -120,3 +121,11 @@ def test_reading_new_data():
         read_columns({"x": pd.to_datetime(["2020-01-01"])}, ["x"])
     with pytest.raises(DataError, match="no column 'z'"):
         read_columns({"x": [1.0]}, ["z"])
+
+
+def test_functions_of_the_caller_stay_with_plain_columns_too():
+    frame = pd.DataFrame({"y": [1.0, 2.0, 4.0, 3.0, 5.0, 7.0], "x": np.arange(6.0), "g": list("aabbcc")})
+    functions = {"half": lambda v: v / 2}
+    fit = me.lmer("y ~ 1 + offset(half(x)) + (1 | g)", frame, functions=functions)
+    np.testing.assert_allclose(fit.predict(frame), fit.fitted, rtol=1e-12)
+    np.testing.assert_allclose(fit.update(reml=False).design.offset, frame["x"] / 2)

@@ -82,7 +82,8 @@ def load(
     Returns
     -------
     pandas.DataFrame, polars.DataFrame, pyarrow.Table or dict
-        The data. A pandas frame knows its name: ``frame.attrs["name"]``.
+        The data. A pandas frame knows its name, ``frame.attrs["name"]``, and the units of its columns,
+        ``frame.attrs["units"]``, which pictures show.
 
     Raises
     ------
@@ -129,6 +130,7 @@ def _pandas(name: str, columns: list[Column]) -> pd.DataFrame:
             data[column.name] = pd.Categorical.from_codes(column.values, categories=levels, ordered=is_ordered)
     frame = pd.DataFrame(data, copy=False)
     frame.attrs["name"] = name
+    frame.attrs["units"] = {variable.name: variable.unit for variable in CATALOGUE[name].variables if variable.unit}
     return frame
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -59,6 +59,8 @@ class Design:
         The library of the data.
     data_name : str or None
         The name of the data set.
+    units : mapping of str to str
+        Units by column, where the data tell them.
     weights_name, offset_name : str or None
         The columns that the arguments `weights` and `offset` named; None for arrays.
     columns : dict of str to ndarray or Factor
@@ -83,6 +85,7 @@ class Design:
     weights_name: str | None
     offset_name: str | None
     columns: Mapping[str, Column]
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the arrays read-only, so that a fit cannot be changed through them."""
@@ -232,6 +235,7 @@ def design(
         n_zero_weight=frame.n_zero_weight,
         data_kind=frame.kind,
         data_name=frame.name,
+        units=frame.units,
         weights_name=weights if isinstance(weights, str) else None,
         offset_name=offset if isinstance(offset, str) else None,
         columns=_own_columns(formula, frame, matrices),

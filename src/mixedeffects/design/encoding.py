@@ -67,10 +67,10 @@ def plain_names(expr: str, columns: Mapping[str, Column]) -> tuple[str, ...] | N
     return tuple(names)
 
 
-def plain_encoding(expr: str, names: tuple[str, ...]) -> Encoding:
-    """The encoding of a constant and plain numeric columns."""
+def plain_encoding(expr: str, names: tuple[str, ...], functions: Functions | None = None) -> Encoding:
+    """The encoding of a constant and plain numeric columns; the functions are for other parts of the formula."""
     assign = tuple(("1" if name == "Intercept" else name, slice(j, j + 1)) for j, name in enumerate(names))
-    return Encoding(expr=expr, names=names, assign=assign, spec=None)
+    return Encoding(expr=expr, names=names, assign=assign, spec=None, functions=functions or {})
 
 
 @lru_cache(maxsize=256)
@@ -113,7 +113,7 @@ def encode_columns(
         X = np.empty((n_rows, len(plain)), order="F")
         for j, name in enumerate(plain):
             X[:, j] = 1.0 if name == "Intercept" else np.asarray(columns[name])
-        return X, plain_encoding(expr, plain)
+        return X, plain_encoding(expr, plain, functions)
     try:
         readable, spelled = python_names(expr)
         parsed = _parsed(readable)

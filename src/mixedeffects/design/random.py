@@ -138,7 +138,7 @@ def _columns(
 ) -> tuple[tuple[NDArray[np.float64], ...], Encoding]:
     plain = plain_names(term.expr, frame.columns)
     if plain is not None:
-        encoding = plain_encoding(term.expr, plain)
+        encoding = plain_encoding(term.expr, plain, functions)
         return tuple(_plain_column(name, frame, shared) for name in plain), encoding
     # The contrasts asked for concern the fixed part only, as in lme4.
     values, encoding = encode_columns(term.expr, frame.columns, frame.n_rows, functions=functions)

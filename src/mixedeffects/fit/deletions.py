@@ -12,6 +12,7 @@ from mixedeffects.crossproducts import row_arguments
 from mixedeffects.design.rank import estimable
 from mixedeffects.errors import MixedEffectsError
 from mixedeffects.fit.effects import working_theta
+from mixedeffects.fit.level_deletions import applies, delete_levels
 from mixedeffects.fit.lmm import fit_lmm
 from mixedeffects.optimize.canonical import transformed
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _WEAK = 1e-9  # of the largest eigenvalue of X'V^-1X: below it the rank of what is left of X is looked at
 _FEW = 2000  # random effects
+_MANY = 300  # levels from which it pays to refit without all of them at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,7 +114,9 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
     The products of the rows that go are subtracted from the cross-products; no other row is read. Where what is left
     of X seems to lack rank, or a warm-started search does not end, the rows left are fitted from the beginning.
     """
-    found = _from_products(fit, sets, refit=refit)
+    found = _all_levels(fit, sets) if refit else None
+    if found is None:
+        found = _from_products(fit, sets, refit=refit)
     refused = _refused(fit.model, sets)
     again = np.flatnonzero(_doubtful(found) & ~refused)
     if refit and fit.control.fixed_theta is None:
@@ -154,6 +158,19 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
         n_refused=int(refused.sum()),
         n_unconverged=unconverged,
     )
+
+
+def _all_levels(fit: LmmFit, sets: RowSets) -> dict[str, NDArray[Any]] | None:
+    """All levels of the model's one factor at once, if that is what the sets are and there are many."""
+    factor = fit.model.terms[0].factor
+    if len(sets) < _MANY or len(sets) != factor.n_levels or fit.control.fixed_theta is not None or not applies(fit):
+        return None
+    owner = np.repeat(np.arange(len(sets)), sets.sizes)
+    if len(owner) != fit.nobs or not np.array_equal(factor.codes[sets.order], owner):
+        return None
+    theta = working_theta(fit)
+    curvature = _curvature(fit, theta)
+    return None if curvature is None else delete_levels(fit, theta, curvature)
 
 
 def _from_products(fit: LmmFit, sets: RowSets, *, refit: bool) -> dict[str, NDArray[Any]]:

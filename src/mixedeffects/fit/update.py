@@ -81,6 +81,7 @@ def _redesigned(old: Design, formula: str | Formula | None, changes: Mapping[str
         n_zero_weight=old.n_zero_weight + fresh.n_zero_weight,
         data_kind=old.data_kind,
         data_name=old.data_name,
+        units=old.units,
         weights_name=fresh.weights_name if "weights" in changes else old.weights_name,
         offset_name=fresh.offset_name if "offset" in changes else old.offset_name,
     )

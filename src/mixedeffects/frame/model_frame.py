@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +50,8 @@ class ModelFrame:
         The library of the data.
     name : str or None
         The name of the data set.
+    units : mapping of str to str
+        Units by column, where the data tell them.
     """
 
     y: Vector
@@ -62,6 +64,7 @@ class ModelFrame:
     n_zero_weight: int
     kind: FrameKind
     name: str | None
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -204,6 +207,7 @@ def model_frame(
         n_zero_weight=0,
         kind=source.kind,
         name=source.name,
+        units=source.units,
     )
     frame = _without_zero_weights(_with_response(frame, formula, functions, missing=missing), weights)
     _check_offset(frame)

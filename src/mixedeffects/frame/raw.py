@@ -242,7 +242,7 @@ def from_arrow(name: str, array: Any) -> RawColumn:
     if isinstance(array, pa.ChunkedArray):  # combine_chunks may return one chunk or none
         array = array.chunk(0) if array.num_chunks else pa.array([], type=kind)
     if pa.types.is_dictionary(kind):
-        codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        codes = array.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
         return from_categories(name, codes, from_arrow_levels(array.dictionary))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view():
         return text_column(name, array.cast(pa.large_string()) if kind == pa.string_view() else array)

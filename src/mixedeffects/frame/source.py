@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +32,8 @@ class Source:
         Number of rows; None for a dict, whose columns tell it.
     name : str or None
         The name of the data set, ``frame.attrs["name"]`` in pandas.
+    units : mapping of str to str
+        Units by column, ``frame.attrs["units"]`` in pandas.
     reader : callable
         Column name -> RawColumn.
     """
@@ -41,6 +43,7 @@ class Source:
     n_rows: int | None
     name: str | None
     reader: Callable[[str], RawColumn]
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, names: Iterable[str]) -> dict[str, RawColumn]:
         """Read the columns of these names.
@@ -111,13 +114,14 @@ def open_source(data: Any) -> Source:
 
 
 def _pandas_source(data: pd.DataFrame) -> Source:
-    name = data.attrs.get("name")
+    name, units = data.attrs.get("name"), data.attrs.get("units")
     return Source(
         kind="pandas",
         names=tuple(data.columns),
         n_rows=len(data),
         name=name if isinstance(name, str) else None,
         reader=lambda column: from_pandas(column, data[column]),
+        units={str(k): str(v) for k, v in units.items()} if isinstance(units, Mapping) else {},
     )
 
 

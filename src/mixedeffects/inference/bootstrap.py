@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError, MixedEffectsError
-from mixedeffects.fit.effects import linear_predictor
+from mixedeffects.fit.draws import response_model
+from mixedeffects.fit.effects import working_theta
 from mixedeffects.fit.lmm import refit
 from mixedeffects.fit.refitter import Refitter
 from mixedeffects.inference.bootstrap_intervals import limits
-from mixedeffects.fit.effects import working_theta
 from mixedeffects.inference.interval_estimates import Intervals
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.inference.parameters import estimates, parameters, select
@@ -224,7 +224,8 @@ def _from_products(fit: LmmFit, source: Sampler, generator: np.random.Generator,
 
 
 def _from_rows(fit: LmmFit, refitter: Refitter, generator: np.random.Generator, n: int, workers: int) -> Chunk:
-    responses = [_response(fit, generator) for _ in range(n)]
+    model = response_model(fit)
+    responses = [model.draw(generator, 1).y[0] for _ in range(n)]
     with ThreadPoolExecutor(workers) as pool:
         refits = list(pool.map(refitter, responses))
     R = fit.objective.basis.R
@@ -234,24 +235,12 @@ def _from_rows(fit: LmmFit, refitter: Refitter, generator: np.random.Generator, 
 
 
 def _with_statistic(fit: LmmFit, statistic: Statistic, generator: np.random.Generator, n: int) -> Chunk:
-    rows = []
+    rows, model = [], response_model(fit)
     for _ in range(n):
-        again = refit(fit, _response(fit, generator))
+        again = refit(fit, model.draw(generator, 1).y[0])
         values = _named(statistic(again))[1]
         rows.append(values if again.optimum.converged or again.is_singular else [np.nan] * len(values))
     return np.array(rows), np.empty((n, 0))
-
-
-def _response(fit: LmmFit, generator: np.random.Generator) -> NDArray[np.float64]:
-    """A response with new random effects and errors."""
-    y = linear_predictor(fit, random=False)
-    sigma = fit.solution.sigma
-    for term, L in zip(fit.model.terms, fit.objective.layout.factors(fit.solution.theta), strict=True):
-        b = sigma * generator.standard_normal((term.factor.n_levels, len(L))) @ L.T
-        for column, effects in zip(term.columns, b.T, strict=True):
-            y += column * effects[term.factor.codes]
-    e = sigma * generator.standard_normal(len(y))
-    return y + (e if fit.model.weights is None else e / np.sqrt(fit.model.weights))
 
 
 def _reported(

@@ -10,9 +10,9 @@ import numpy as np
 from mixedeffects.criterion import gaussian_criterion
 from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import ConvergenceError
+from mixedeffects.fit.effects import working_theta
 from mixedeffects.inference.constrained import ProfilePoint
 from mixedeffects.inference.coordinates import without_correlations
-from mixedeffects.fit.effects import working_theta
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

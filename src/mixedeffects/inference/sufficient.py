@@ -92,8 +92,8 @@ class Sampler:
         return Draws(Zy=Zy, Xy=np.ascontiguousarray(products[:, q:]), yy=self.sigma**2 * yy)
 
 
-def sampler(fit: LmmFit) -> Sampler:
-    """A sampler at the estimates of a fit."""
+def gram(fit: LmmFit) -> NDArray[np.float64]:
+    """[Z X]'W[Z X] in the working columns, (q + p, q + p), dense: blocks in order, in each level by level, then X."""
     layout, core = fit.objective.layout, fit.objective.products.core
     widths = list(zip(layout.n_levels, layout.block_widths, strict=True))
     starts = np.concatenate([[0], np.cumsum([J * k for J, k in widths])])
@@ -114,22 +114,34 @@ def sampler(fit: LmmFit) -> Sampler:
                     A[starts[f] + k * row + a, starts[g] + widths[g][1] * level + b] = value[:, a, b]
     A[q:, q:] = core.XX
     upper = np.triu(A)
-    A = upper + np.triu(upper, 1).T
-    scale = np.sqrt(np.maximum(np.diag(A), 1e-300))
-    values, vectors = np.linalg.eigh(A / np.outer(scale, scale))
-    kept = values > _RANK * values[-1]
+    return np.asarray(upper + np.triu(upper, 1).T, dtype=np.float64)
+
+
+def block_factors(fit: LmmFit) -> list[NDArray[np.float64]]:
+    """For each block the relative covariance factor Lambda in the working columns, (k, k)."""
+    layout = fit.objective.layout
     factors = layout.factors(working_theta(fit))
-    Lambda = []
+    out = []
     for terms, width in zip(layout.terms_of, layout.block_widths, strict=True):
         block = np.zeros((width, width))
         for t in terms:
             block[layout.columns_of(t), layout.columns_of(t)] = factors[t]
-        Lambda.append(block)
+        out.append(block)
+    return out
+
+
+def sampler(fit: LmmFit) -> Sampler:
+    """A sampler at the estimates of a fit."""
+    layout = fit.objective.layout
+    A = gram(fit)
+    scale = np.sqrt(np.maximum(np.diag(A), 1e-300))
+    values, vectors = np.linalg.eigh(A / np.outer(scale, scale))
+    kept = values > _RANK * values[-1]
     return Sampler(
         A=A,
         L=scale[:, None] * vectors[:, kept] * np.sqrt(values[kept]),
-        Lambda=Lambda,
-        widths=widths,
+        Lambda=block_factors(fit),
+        widths=list(zip(layout.n_levels, layout.block_widths, strict=True)),
         sigma=fit.solution.sigma,
         n=fit.nobs,
     )

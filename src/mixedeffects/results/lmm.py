@@ -18,6 +18,7 @@ from mixedeffects.inference.anova import coef_table
 from mixedeffects.results import tidiers
 from mixedeffects.results.diagnostics import DiagnosticMethods
 from mixedeffects.results.inference import InferenceMethods
+from mixedeffects.results.prediction import PredictionMethods
 from mixedeffects.tables import (
     Coefficients,
     GroupCoefficients,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from mixedeffects.criterion import Evaluation
     from mixedeffects.formula import Formula
+    from mixedeffects.results.pictures import Pictures
 
 
 _TITLES = {
@@ -49,7 +51,7 @@ _TITLES = {
 
 # Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LmmResult(InferenceMethods, DiagnosticMethods):
+class LmmResult(InferenceMethods, PredictionMethods, DiagnosticMethods):
     """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.
 
     Attributes
@@ -213,6 +215,13 @@ class LmmResult(InferenceMethods, DiagnosticMethods):
     def design(self) -> FittedDesign:
         """X, Z, Lambda, Sigma and V of the fit."""
         return FittedDesign(fit=self)
+
+    @property
+    def plot(self) -> Pictures:
+        """Pictures: ``fit.plot.residuals()`` and others, drawn by matplotlib, each with its frame as `data`."""
+        from mixedeffects.results.pictures import Pictures
+
+        return Pictures(self)
 
     def evaluate(self, theta: Sequence[float] | NDArray[np.float64] | None = None) -> Evaluation:
         """Evaluate the profiled criterion at any theta; nothing on the fit changes.

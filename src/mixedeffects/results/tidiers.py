@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from mixedeffects.diagnostics.influence import conditional_cooks
 from mixedeffects.errors import DataError
@@ -15,6 +14,7 @@ from mixedeffects.fit.functionals import leverage
 from mixedeffects.fit.residuals import residuals
 from mixedeffects.frame import to_frame, with_columns
 from mixedeffects.inference.anova import coef_table
+from mixedeffects.inference.distributions import normal_ppf, t_upper_quantile
 
 if TYPE_CHECKING:
     from mixedeffects.results.lmm import LmmResult
@@ -63,7 +63,7 @@ def _limits(fit: LmmResult, level: float, method: str, ddf: str | None) -> dict[
     if method == "wald" and ddf is not None:
         table = coef_table(fit, ddf).columns
         estimate, error, df = (np.asarray(table[name]) for name in ("estimate", "std_error", "df"))
-        half = stats.t.ppf(0.5 + 0.5 * level, df) * error
+        half = t_upper_quantile(0.5 - 0.5 * level, df) * error
         return {n: (e - h, e + h) for n, e, h in zip(table["term"], estimate, half, strict=True)}
     found = fit.confint(method=method, level=level)
     return {str(n): (float(a), float(b)) for n, a, b in zip(found.index, found["lower"], found["upper"], strict=True)}
@@ -117,7 +117,7 @@ def _modes(fit: LmmResult, level: float | None) -> list[Row]:
     ):
         row = _of_level("ran_vals", group, label, term, float(estimate)) | {"std_error": float(error)}
         if level is not None:
-            half = float(stats.norm.ppf(0.5 + 0.5 * level)) * float(error)
+            half = float(normal_ppf(0.5 + 0.5 * level)) * float(error)
             row |= {"lower": estimate - half, "upper": estimate + half}
         rows.append(row)
     return rows

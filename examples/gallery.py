@@ -1,0 +1,105 @@
+"""Draw every picture of docs/gallery.md from real data (Figure 23.1 of the lecture from simulated incomes).
+
+    python examples/gallery.py [FOLDER]
+
+FOLDER is docs/gallery by default. The same pictures come out every time.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+import mixedeffects as me
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "gallery"
+
+
+def sleep_study():
+    """Yield the pictures of the sleep study by name: 18 subjects, an intercept and a slope each."""
+    fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+    yield "residuals", fit.plot.residuals()
+    yield "scale_location", fit.plot.scale_location()
+    yield "qq", fit.plot.qq()
+    yield "ranef_qq", fit.plot.ranef_qq()
+    yield "caterpillar", fit.plot.caterpillar()
+    yield "shrinkage", fit.plot.shrinkage()
+    yield "trajectories", fit.plot.trajectories()
+    yield "spaghetti", reaction_times(fit)
+    yield "ranef_pairs", fit.plot.ranef_pairs()
+    yield "profile", fit.plot.profile()
+    yield "influence", fit.plot.influence(by="Subject")
+    yield "lineup", fit.plot.lineup(rng=8)
+
+
+def reaction_times(fit):
+    """Figure 23.2: average reaction times; the line stands where sleep deprivation begins, after day 2."""
+    ax = fit.plot.spaghetti(line_at=2)
+    ax.set(xlabel="day of the study", ylabel="average reaction time (ms)")
+    return ax
+
+
+def one_column():
+    """Yield pictures of a single random intercept: six batches of dyestuff."""
+    fit = me.lmer("Yield ~ 1 + (1 | Batch)", me.datasets.load("Dyestuff"))
+    yield "groups", fit.plot.groups()
+    yield "shrinkage_strip", fit.plot.shrinkage()
+
+
+def many_levels():
+    """Yield pictures of large data: 31,022 pupils in 2,410 schools, and 2,972 students who rated 1,128 lecturers."""
+    pupils = me.lmer("score ~ gcsecnt + (gcsecnt | school) + (1 | lea)", me.datasets.load("Chem97"))
+    yield "residuals_many", pupils.plot.residuals()
+    yield "trajectories_many", pupils.plot.trajectories()
+    ratings = me.lmer("y ~ service + (1 | s) + (1 | d) + (1 | dept:service)", me.datasets.load("InstEval"))
+    yield "caterpillar_many", ratings.plot.caterpillar()
+
+
+def incomes(county_sd, error_sd, rng, n_counties=20, n_respondents=25):
+    """Simulate incomes, in thousands of dollars, of respondents in counties named by letters."""
+    county = np.repeat(np.arange(n_counties), n_respondents)
+    means = 50.0 + rng.normal(scale=county_sd, size=n_counties)
+    income = means[county] + rng.normal(scale=error_sd, size=len(county))
+    return {"county": np.array([chr(ord("A") + c) for c in county]), "income": income}
+
+
+def two_kinds_of_groups():
+    """Figure 23.1: variation between counties on the left, within them on the right."""
+    rng = np.random.default_rng(231)
+    _, axes = plt.subplots(1, 2, figsize=(7.0, 2.7), layout="constrained", sharey=True)
+    for ax, (county_sd, error_sd) in zip(axes, [(8.0, 1.0), (1.0, 8.0)], strict=True):
+        fit = me.lmer("income ~ 1 + (1 | county)", incomes(county_sd, error_sd, rng))
+        fit.plot.groups(ax=ax)
+        ax.set_title("")
+        ax.set_title(f"estimated ICC {fit.icc().adjusted:.2f}", loc="right", fontsize=9, color="black")
+        ax.set_title(rf"$\sigma_\gamma = {county_sd:g},\ \sigma = {error_sd:g}$", loc="left", fontsize=9)
+    axes[0].set_ylabel("income (thousands of dollars)")
+    axes[1].set_ylabel("")
+    return axes
+
+
+def save(drawn, path):
+    """Write the figure of some Axes and close it."""
+    figure = np.atleast_1d(np.asarray(drawn, dtype=object)).flat[0].figure
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+    plt.close(figure)
+
+
+def main(arguments):
+    """Draw everything."""
+    folder = Path(arguments[0]) if arguments else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for pictures in (sleep_study(), one_column(), many_levels(), [("icc", two_kinds_of_groups())]):
+        for name, drawn in pictures:
+            save(drawn, folder / f"{name}.png")
+    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

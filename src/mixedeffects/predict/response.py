@@ -1,0 +1,90 @@
+"""The same model fitted to another response of the caller's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixedeffects.errors import DataError
+from mixedeffects.fit.lmm import refit
+from mixedeffects.formula.expressions import columns as expression_columns
+from mixedeffects.frame.source import read_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.design import Design
+    from mixedeffects.fit import LmmFit
+
+
+def checked_response(fit: LmmFit, y: Any) -> NDArray[np.float64]:
+    """Return a response over the rows that a fit used, (n,).
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    y : array-like (n,) or (rows of the data,)
+        A list, an array or a Series of any library; of all rows of the data those that the fit used are taken.
+
+    Raises
+    ------
+    DataError
+        For another length, values that are not finite numbers, or a constant.
+    """
+    model = fit.model
+    column = read_array("y", y)
+    if column.kind not in ("number", "boolean"):
+        raise DataError("the response must be numeric; y holds something else")
+    if len(column) not in (model.nobs, model.n_rows_given):
+        whole = "" if model.n_rows_given == model.nobs else f", or {model.n_rows_given} as the data"
+        raise DataError(f"y has {len(column)} values; it must have {model.nobs}, one for each row used{whole}")
+    values = np.array(column.values, dtype=np.float64)
+    if column.missing is not None:
+        values[column.missing] = np.nan
+    if len(values) != model.nobs:
+        values = values[model.rows]
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise DataError(
+            f"y has {len(wrong)} value{'s' if len(wrong) > 1 else ''} that {'are' if len(wrong) > 1 else 'is'} not "
+            f"finite, the first of them {values[wrong[0]]} in row {wrong[0]} of those used; each row needs a number"
+        )
+    if values.min() == values.max():
+        raise DataError(f"the response y is constant: {values[0]:g} in all {len(values)} rows")
+    return values
+
+
+def refitted(fit: LmmFit, y: Any) -> LmmFit:
+    """Fit the model of a fit to another response.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    y : array-like
+        As for `checked_response`.
+
+    Returns
+    -------
+    LmmFit
+        Its design holds the new response, also under the response's name if that is a plain column.
+    """
+    values = checked_response(fit, y)
+    again = refit(fit, values)
+    return replace(again, model=_with_columns(again.model, values))
+
+
+def _with_columns(model: Design, y: NDArray[np.float64]) -> Design:
+    """The design with the new response among its columns, or without the columns that made the old one.
+
+    An update of the formula computes the response from the columns: it must not find the old one.
+    """
+    name = model.formula.response.strip("`")
+    if name in model.columns:
+        return replace(model, columns={**model.columns, name: y})
+    others = replace(model.formula, response="1").variables()
+    old = set(expression_columns(model.formula.response)).difference(others)
+    return replace(model, columns={key: column for key, column in model.columns.items() if key not in old})

@@ -1,0 +1,109 @@
+"""Data, own line and common line in small panels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.fits import quiet_fit
+
+import mixedeffects as me
+from mixedeffects.plots.trajectories import trajectories_data
+
+
+def part(frame, name, level=None):
+    chosen = frame[frame["part"] == name]
+    return chosen if level is None else chosen[chosen["level"] == level]
+
+
+def test_lines_are_those_of_the_coefficients(sleep):
+    frame = pd.DataFrame(trajectories_data(sleep))
+    coef = sleep.coef["Subject"]
+    for level in ("308", "335"):
+        own = part(frame, "own", level)
+        np.testing.assert_allclose(own["y"], coef.loc[level, "Intercept"] + coef.loc[level, "Days"] * own["x"])
+        common = part(frame, "common", level)
+        np.testing.assert_allclose(common["y"], sleep.fixef["Intercept"] + sleep.fixef["Days"] * common["x"])
+        data = me.datasets.load("sleepstudy").query("Subject == @level")
+        np.testing.assert_array_equal(part(frame, "data", level)["y"], data["Reaction"])
+
+
+def test_panels_are_ordered_by_slope(sleep, draw):
+    panels = draw(sleep).trajectories()
+    wanted = sleep.coef["Subject"]["Days"].sort_values().index.tolist()
+    assert [ax.get_title() for ax in panels] == wanted
+    assert panels.data.drop_duplicates("panel")["level"].tolist() == wanted
+    assert panels.data["panel"].min() == 1
+
+
+def test_some_are_taken_evenly(sleep, draw):
+    panels = draw(sleep).trajectories(n=3)
+    order = sleep.coef["Subject"]["Days"].sort_values().index
+    assert [ax.get_title() for ax in panels] == [order[0], order[8], order[17]]
+    assert panels[0].figure.legends[0].get_title().get_text() == "3 of 18 levels of Subject"
+    assert len(draw(sleep).trajectories(n=100)) == 18
+    for n in (0, -2, 1.5, True):
+        with pytest.raises(me.DataError, match="whole number of at least 1"):
+            draw(sleep).trajectories(n=n)
+
+
+def test_curves_of_a_basis_are_drawn_on_a_grid():
+    fit = me.lmer("Reaction ~ poly(Days, 2) + (Days | Subject)", me.datasets.load("sleepstudy"))
+    frame = pd.DataFrame(trajectories_data(fit))
+    own = part(frame, "own", "308")
+    assert len(own) == 60
+    rows = part(frame, "data", "308")
+    fitted = fit.fitted[me.datasets.load("sleepstudy")["Subject"] == "308"]
+    np.testing.assert_allclose(np.interp(rows["x"], own["x"], own["y"]), fitted, rtol=1e-4)
+
+
+def test_other_predictors_are_as_observed(draw):
+    data = me.datasets.load("Orthodont")
+    fit = me.lmer("distance ~ age * Sex + (age | Subject)", data)
+    frame = draw(fit).trajectories.data
+    own = part(frame, "own", "F10")
+    rows = (data["Subject"] == "F10").to_numpy()
+    np.testing.assert_allclose(own["y"], fit.fitted[rows], rtol=1e-10)
+    np.testing.assert_allclose(part(frame, "common", "F10")["y"], fit.augment()[".fixed"][rows], rtol=1e-10)
+    assert draw(fit).trajectories()[0].lines[1].get_linestyle() == "-"  # Sex is the same in all rows of a subject
+
+
+def test_dashes_where_another_predictor_varies(weighted, draw):
+    axes = draw(weighted).trajectories(x="B", n=2)
+    assert [line.get_linestyle() for line in axes[0].lines] == ["None"] * 3
+    frame = axes.data
+    level = frame["level"].iloc[0]
+    rows = weighted.model.factors["subj"].labels[weighted.model.factors["subj"].codes] == level
+    np.testing.assert_allclose(np.sort(part(frame, "own", level)["y"]), np.sort(weighted.fitted[rows]), rtol=1e-9)
+
+
+def test_other_factors_are_left_out(plates):
+    frame = pd.DataFrame(trajectories_data(plates, x="sample", group="plate"))
+    coef = plates.coef["plate"]["Intercept"]
+    for level in ("a", "g"):
+        np.testing.assert_allclose(part(frame, "own", level)["y"], coef[level], rtol=1e-10)
+
+
+def test_categories_have_their_names(deficient, draw):
+    axes = draw(deficient).trajectories(x="Machine")
+    assert [text.get_text() for text in axes[-1].get_xticklabels()] == ["A", "B", "C"]
+
+
+def test_independent_terms_of_one_factor():
+    fit = me.lmer("Reaction ~ Days + (Days || Subject)", me.datasets.load("sleepstudy"))
+    frame = pd.DataFrame(trajectories_data(fit))
+    coef = fit.coef["Subject"]
+    own = part(frame, "own", "309")
+    np.testing.assert_allclose(own["y"], coef.loc["309", "Intercept"] + coef.loc["309", "Days"] * own["x"])
+
+
+def test_the_group_with_the_slope_is_chosen(draw):
+    fit = quiet_fit("rt ~ B + (1 | subj) + (B | item)", "sim_cross")
+    assert draw(fit).trajectories.data["group"].unique().tolist() == ["item"]
+
+
+def test_labels_around(sleep, draw):
+    figure = draw(sleep).trajectories()[0].figure
+    assert figure.get_supxlabel() == "Days"
+    assert figure.get_supylabel() == "Reaction"
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["data", "own line", "common line"]

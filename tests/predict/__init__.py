@@ -1,0 +1,1 @@
+"""Tests of the predict layer, with a dense reference of their own."""
