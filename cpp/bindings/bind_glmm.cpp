@@ -141,6 +141,10 @@ void register_glmm(nb::module_ &m) {
                     out["theta_gradient"] = to_array(std::move(e.theta_gradient), {d});
                     out["beta_gradient"] = to_array(std::move(e.beta_gradient), {own});
                     out["t_gradient"] = e.t_gradient;
+                    nb::list G;
+                    for (std::size_t f = 0; f < e.G.size(); ++f)
+                        G.append(to_array(std::move(e.G[f]), {std::size_t(plan.blocks[f].k), std::size_t(plan.blocks[f].k)}));
+                    out["G"] = G;
                 }
                 if (joint) out["XVX"] = to_array(std::move(e.XVX), {p, p});
                 out["beta"] = to_array(std::move(e.beta), {p});

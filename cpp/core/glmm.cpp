@@ -57,16 +57,18 @@ void Glmm::predict(State &state) const {
 }
 
 // Newton's method for the mode of -2 sum log p + u'u, with halved steps where a whole one does not descend. A row whose
-// observed information is negative lends its expected one.
+// observed information is negative lends its expected one, except close to the mode: there only the observed one makes the
+// steps converge fast, and all that is asked of it is a factor.
 bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, const GlmmOptions &options, GlmmPoint &out) {
     Refill &refill = options.joint ? full_ : random_;
     predict(state);
     double loglik = (*kernel_)(state.eta.data(), t, 3, d_), penalty = dot(state.s, state.b);
     if (!std::isfinite(loglik)) return false;
     State whole, before;
+    bool close = false;
     for (out.n_steps = 1; out.n_steps <= options.max_steps; ++out.n_steps) {
         for (std::int64_t r = 0; r < rows_.n; ++r) {
-            W_[r] = d_.d2[r] < 0.0 ? -d_.d2[r] : d_.expected[r];
+            W_[r] = close || d_.d2[r] < 0.0 ? -d_.d2[r] : d_.expected[r];
             double left = state.eta[r] - (offset_ ? offset_[r] : 0.0);  // the part that the solve explains
             if (!options.joint)
                 for (int c = 0; c < rows_.p; ++c) left -= rows_.X[r * rows_.p + c] * state.beta[c];
@@ -75,7 +77,11 @@ bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, con
         refill(rows_, W_.data());
         const Response response = refill.response(rows_, v_.data());
         Sweep<double> sweep(refill.plan(), response, factors);
-        if (!sweep.up()) return false;
+        if (!sweep.up()) {
+            if (!close) return false;
+            close = false;
+            continue;
+        }
         sweep.down(false);
         whole.b = std::move(sweep.modes);
         whole.s = std::move(sweep.s);
@@ -85,7 +91,11 @@ bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, con
         double gain = 0.0;  // twice what the whole step promises, by the slope of the objective along it
         for (std::int64_t r = 0; r < rows_.n; ++r) gain += d_.d1[r] * (whole.eta[r] - state.eta[r]);
         gain -= dot(state.s, whole.b) - dot(state.s, state.b);
-        if (!std::isfinite(gain)) return false;
+        if (!std::isfinite(gain) || gain < -1e-8) {
+            if (!close) return false;
+            close = false;
+            continue;
+        }
         const double objective = penalty - 2.0 * loglik, noise = 1e-13 * (1.0 + std::abs(objective));
         std::swap(before, state);
         state = whole;
@@ -102,7 +112,9 @@ bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, con
             move(state.eta, before.eta, 0.5);
         }
         if (!std::isfinite(loglik)) return false;
-        if (gain < options.tolerance) {
+        const bool was_close = close;
+        close = gain < 1e-2;
+        if (gain < options.tolerance && (was_close || gain < 1e-4 * options.tolerance)) {
             out.loglik = loglik;
             out.penalty = penalty;
             return true;
@@ -159,6 +171,7 @@ bool Glmm::differentiate(const State &state, const Factors<double> &factors, con
         for (int j = 0; j < k; ++j)
             out.theta_gradient[e] += 2.0 * G[entry.block][entry.row * k + j] * factors.Lambda[entry.block][j * k + entry.column];
     }
+    out.G = std::move(G);
     out.beta_gradient.assign(options.joint ? 0 : rows_.p, 0.0);
     const bool dispersion = kernel_->has_dispersion();
     for (std::int64_t r = 0; r < rows_.n; ++r) {

@@ -20,6 +20,7 @@ struct GlmmPoint {
     int n_steps = 0;  // of the inner iteration
     std::vector<double> theta_gradient, beta_gradient;  // d, and p where beta is given
     double t_gradient = 0.0;
+    std::vector<std::vector<double>> G;       // by block (k, k): derivative in the covariance S
     std::vector<double> beta;                 // p
     std::vector<std::vector<double>> modes;   // by block (n_levels, k): b = Lambda u
     std::vector<std::vector<double>> s;       // by block (n_levels, k): b = S s, where the next inner iteration may start

@@ -125,3 +125,30 @@ def deletions(
     max_evaluations: int,
     n_threads: int,
 ) -> dict[str, NDArray[Any]]: ...
+
+class Glmm:
+    def __init__(
+        self,
+        products: CrossProducts,
+        entries: list[list[int]],
+        X: _Floats,
+        codes: list[NDArray[np.int32]],
+        Z: list[_Floats],
+        offset: _Floats,
+        kernel: Any,
+        dispersion: bool,
+        y: _Floats,
+        w: _Floats,
+        constant: float,
+    ) -> None: ...
+    def evaluate(
+        self,
+        theta: _Floats,
+        beta: _Floats,
+        t: float,
+        start: list[_Floats],
+        joint: bool,
+        expected: bool,
+        gradient: bool,
+        tolerance: float,
+    ) -> dict[str, Any]: ...

@@ -1,0 +1,204 @@
+"""The Laplace criterion of a generalized linear mixed model with its exact gradient (docs/algorithm.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixedeffects import _core
+from mixedeffects.crossproducts import cross_products, row_arguments
+from mixedeffects.families import Binomial, Poisson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.crossproducts import Basis, CrossProducts, Layout
+    from mixedeffects.design import Design
+    from mixedeffects.families import Family
+
+_INNER = 1e-10  # what one more inner step may gain, in units of the criterion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LaplacePoint:
+    """The criterion at one set of parameters.
+
+    Attributes
+    ----------
+    value : float
+        Minus twice the approximate log-likelihood; infinite where there is no mode.
+    gradient : ndarray (m,)
+        Exact, in the free parameters of the criterion.
+    raw : dict
+        What the core reports: beta, eta (n,), modes and s by block, G by block, and so on.
+    """
+
+    value: float
+    gradient: NDArray[np.float64]
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LaplaceCriterion:
+    """Minus twice the Laplace approximation of the log-likelihood, in the working columns.
+
+    The parameters are theta (d), beta (p) and, in a family with a dispersion, its logarithm t; with `joint` beta is part
+    of the mode and no parameter (the fast approximation).
+
+    Attributes
+    ----------
+    design : Design
+        The rows.
+    family : Family
+        Response distribution and link.
+    products : CrossProducts
+        Of the rows without weights: the pattern and the working columns.
+    core : _core.Glmm
+        The compiled criterion.
+    joint : bool
+        Whether beta is part of the mode.
+    expected : bool
+        Whether the log-determinant has the expected information, as lme4's has, or the observed one.
+    """
+
+    design: Design
+    family: Family[Any]
+    products: CrossProducts
+    core: _core.Glmm
+    joint: bool = False
+    expected: bool = False
+
+    @property
+    def layout(self) -> Layout:
+        """Terms and blocks."""
+        return self.products.layout
+
+    @property
+    def basis(self) -> Basis:
+        """The working columns."""
+        return self.products.basis
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of parameters: theta, beta, t."""
+        return self.layout.n_theta, 0 if self.joint else self.products.p, int(self.family.has_dispersion)
+
+    def with_joint(self, joint: bool) -> LaplaceCriterion:
+        """The same with beta as part of the mode, or not."""
+        return replace(self, joint=joint)
+
+    def split(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Theta, beta (empty if joint) and t of a vector of parameters."""
+        d, p, has_t = self.sizes
+        return x[:d], x[d : d + p], float(x[d + p]) if has_t else 0.0
+
+    def __call__(self, x: NDArray[np.float64], near: Any = None) -> LaplacePoint:
+        """Evaluate the criterion and its gradient.
+
+        Parameters
+        ----------
+        x : ndarray (m,)
+            Theta, beta, t.
+        near : LaplacePoint, optional
+            Where the search for the mode starts; by default at b = 0.
+
+        Notes
+        -----
+        f = -2 sum log p(y_i | eta_i, t) + u'u + log|Lambda'Z'WZ Lambda + I| at the mode u of the first two terms, with
+        eta = offset + X beta + Z Lambda u and W minus the second derivatives of the log-density [1]_. The gradient
+        takes into account that the mode moves.
+
+        References
+        ----------
+        .. [1] Tierney & Kadane (1986), Journal of the American Statistical Association 81, 82-86,
+           doi:10.1080/01621459.1986.10478240.
+        """
+        theta, beta, t = self.split(x)
+        if self.joint:
+            beta = np.zeros(self.products.p) if near is None else near.raw["beta"]
+        start = [] if near is None else near.raw["s"]
+        return self.evaluate(theta, beta, t, start)
+
+    def evaluate(
+        self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]
+    ) -> LaplacePoint:
+        """Evaluate at parameters given apart; `start` are the s of a mode nearby, or nothing."""
+        theta, beta = (np.ascontiguousarray(part, dtype=np.float64) for part in (theta, beta))
+        raw = self.core.evaluate(theta, beta, t, start, self.joint, self.expected, True, _INNER)
+        if not raw["ok"]:
+            return LaplacePoint(value=np.inf, gradient=np.full(sum(self.sizes), np.nan), raw=raw)
+        parts = [raw["theta_gradient"], raw["beta_gradient"]]
+        if self.family.has_dispersion:
+            parts.append(np.array([raw["t_gradient"]]))
+        return LaplacePoint(value=raw["value"], gradient=np.concatenate(parts), raw=raw)
+
+
+def laplace_criterion(
+    design: Design, family: Family[Any], trials: NDArray[np.float64], *, expected: bool = False, n_threads: int = 1
+) -> LaplaceCriterion:
+    """Bind a design and a family to a criterion.
+
+    Parameters
+    ----------
+    design : Design
+        With the response on the scale of the family (proportions for counts of successes).
+    family : Family
+        Response distribution and link.
+    trials : ndarray (n,)
+        Weights of the family: numbers of trials of a binomial response, prior weights elsewhere.
+    expected : bool
+        As in `LaplaceCriterion`.
+    n_threads : int
+        Threads for the first pass over the rows.
+    """
+    bare = replace(design, weights=None)
+    products = cross_products(bare, n_threads=n_threads)
+    layout, basis = products.layout, products.basis
+    X, _, _, codes, _, columns, *_ = row_arguments(bare, layout, basis)
+    n = design.nobs
+    working = np.linalg.solve(basis.R.T, np.array(X).reshape(len(X), n)).T
+    Z = [
+        np.ascontiguousarray(np.linalg.solve(T.T, np.array(block)).T)
+        for T, block in zip(basis.block_transforms(layout), columns, strict=True)
+    ]
+    kernel, constant = _kernel(family, design.y, trials)
+    core = _core.Glmm(
+        products.core,
+        layout.entries(),
+        np.ascontiguousarray(working),
+        codes,
+        Z,
+        np.zeros(n) if design.offset is None else design.offset,
+        kernel,
+        family.has_dispersion,
+        np.ascontiguousarray(design.y, dtype=np.float64),
+        np.ascontiguousarray(trials, dtype=np.float64),
+        constant,
+    )
+    return LaplaceCriterion(design=design, family=family, products=products, core=core, expected=expected)
+
+
+def _kernel(
+    family: Family[Any], y: NDArray[np.float64], w: NDArray[np.float64]
+) -> tuple[str | Callable[..., tuple[Any, ...]], float]:
+    """The compiled twin of a family with what it leaves of the log-likelihood's constants, or the family itself."""
+    zero = np.zeros(len(y))
+    if isinstance(family, Binomial) and family.canonical:
+        return "binomial_logit", float(family.loglik(y, zero, w, 0.0).sum() + np.log(2.0) * w.sum())
+    if isinstance(family, Poisson) and family.canonical:
+        return "poisson_log", float(family.loglik(y, zero, w, 0.0).sum() + w.sum())
+
+    def rows(eta: NDArray[np.float64], t: float, order: int) -> tuple[Any, ...]:
+        loglik = float(family.loglik(y, eta, w, t).sum())
+        if not np.isfinite(loglik):
+            nothing = np.full(len(y), np.nan)
+            return (-np.inf, *[nothing] * 9)
+        d = family.derivatives(y, eta, w, t)
+        found = (d.d1, d.d2, d.expected, d.d3, d.expected_d1, d.dt, d.dt_d1, d.dt_d2, d.expected_dt)
+        return (loglik, *[None if v is None else np.ascontiguousarray(v) for v in found])
+
+    return rows, 0.0
