@@ -93,7 +93,7 @@ class _Search:
 
     def _candidates(self, factors: Sequence[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
         """Factors with small singular values put to zero, in all terms and in each alone; and rows of no variance."""
-        snapped = [_without_small(L, _NEAR_BOUNDARY) for L in factors]
+        snapped = [without_small(L, _NEAR_BOUNDARY) for L in factors]
         changed = [t for t, L in enumerate(snapped) if L is not None]
         if not changed:
             return []
@@ -123,7 +123,7 @@ class _Search:
         return lower_factor(T @ F)
 
 
-def _without_small(L: NDArray[np.float64], bound: float) -> NDArray[np.float64] | None:
+def without_small(L: NDArray[np.float64], bound: float) -> NDArray[np.float64] | None:
     """The factor with singular values below the bound put to zero; None if there are none."""
     U, values, _ = np.linalg.svd(L)
     if values[-1] >= bound or (np.diag(L)[values == 0.0].size and values[values > 0.0].min(initial=1.0) >= bound):

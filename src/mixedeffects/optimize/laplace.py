@@ -1,0 +1,256 @@
+"""Minimize the Laplace criterion in theta, the fixed effects and the dispersion together, and certify the minimum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixedeffects.errors import ConvergenceError
+from mixedeffects.optimize.canonical import lower_factor, transformed
+from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
+from mixedeffects.optimize.minimize import without_small
+from mixedeffects.optimize.quasi_newton import descend, differences
+from mixedeffects.optimize.record import Optimum, TracePoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.control import Control
+    from mixedeffects.criterion.laplace import LaplaceCriterion, LaplacePoint
+
+_ROUGH, _CLOSE = 1e-2, 1e-4  # decrements at which the fast approximation and the search by learnt curvature end
+_TOLERANCE = 1e-9  # on the decrement by the exact Hessian
+_STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
+_NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
+_FREE = 1e-7  # of the criterion: what a point on the boundary may cost
+_POLISHES = 4
+_FLAT = 1e-8  # of the largest eigenvalue of the scaled Hessian: the data do not determine such a direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LaplaceMinimum:
+    """The minimum of a Laplace criterion.
+
+    Attributes
+    ----------
+    x : ndarray (m,)
+        Theta (canonical), beta, t in the working columns.
+    point : LaplacePoint
+        The criterion there.
+    hessian : ndarray (m, m)
+        Exact, by differences of the exact gradient.
+    theta : ndarray (d,)
+        Canonical, in the units of the data.
+    optimum : Optimum
+        The certificate.
+    """
+
+    x: NDArray[np.float64]
+    point: LaplacePoint
+    hessian: NDArray[np.float64]
+    theta: NDArray[np.float64]
+    optimum: Optimum
+
+
+class _Count:
+    """The criterion, counting its evaluations."""
+
+    def __init__(self, criterion: LaplaceCriterion) -> None:
+        self.criterion, self.n = criterion, 0
+
+    def __call__(self, x: NDArray[np.float64], near: Any) -> LaplacePoint:
+        self.n += 1
+        return self.criterion(x, near)
+
+
+def minimize_laplace(
+    criterion: LaplaceCriterion, terms: Sequence[tuple[str, Sequence[str]]], control: Control
+) -> LaplaceMinimum:
+    """Minimize the criterion.
+
+    Parameters
+    ----------
+    criterion : LaplaceCriterion
+        With `joint` for the fast approximation, in which beta belongs to the mode.
+    terms : sequence of (str, sequence of str)
+        Key and column names of each term, for the words of the certificate.
+    control : Control
+        Start, and the largest number of evaluations.
+
+    Returns
+    -------
+    LaplaceMinimum
+
+    Raises
+    ------
+    ConvergenceError
+        If there is no mode at the starting value.
+
+    Notes
+    -----
+    The fast approximation from theta = identity gives a start for all parameters; a trust region with learnt curvature
+    leads close to the minimum, and Newton steps with the exact Hessian to it. A covariance matrix that is nearly
+    singular is made so where that costs nothing.
+    """
+    fast = _Count(criterion.with_joint(True))
+    start, curvature = _start(criterion, control)
+    near = _first(criterion, start)
+    found = descend(fast, start, curvature, tolerance=_ROUGH, max_evaluations=control.max_evaluations, near=near)
+    if not np.isfinite(found.point.value):
+        raise ConvergenceError(
+            "the response has no mode at the starting value: the inner iteration fails. Look for a response that the "
+            "family and link cannot reach, or give another control=Control(start=...)"
+        )
+    trace, count = list(found.trace), _Count(criterion)
+    x, B, point = found.x, found.curvature, found.point
+    if not criterion.joint:
+        x, B = _with_beta(criterion, x, B, point)
+        found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=control.max_evaluations, near=point)
+        x, B, point = found.x, found.curvature, found.point
+        trace += found.trace
+    x, point = _canonical(count if not criterion.joint else fast, x, point)
+    function = fast if criterion.joint else count
+    for _ in range(_POLISHES):
+        hessian, _n = differences(function, x, point, _STEP / np.sqrt(_diagonal(B)))
+        exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, near=point, learn=False)
+        trace += exact.trace[1:]
+        moved = not np.array_equal(exact.x, x)
+        x, point, B = exact.x, exact.point, hessian
+        if exact.converged and (not moved or exact.n_evaluations <= 2):
+            break
+    return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, exact.decrement)
+
+
+def _start(criterion: LaplaceCriterion, control: Control) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Theta and t to begin with, and a first curvature."""
+    layout = criterion.layout
+    if control.start is None:
+        theta = layout.theta([np.eye(k) for k in layout.widths])
+    else:
+        given = layout.factors(np.asarray(control.start, dtype=np.float64))
+        theta = layout.theta([transformed(T, L) for T, L in zip(criterion.basis.T, given, strict=True)])
+    levels = [layout.n_levels[block] for block, _, _ in layout.entries()]
+    curvature = [2.0 * J for J in levels]
+    if criterion.family.has_dispersion:
+        design = criterion.design
+        mu = np.full(design.nobs, design.y.mean())
+        theta = np.append(theta, criterion.family.dispersion_start(design.y, mu, np.ones(design.nobs)))
+        curvature.append(0.5 * design.nobs)
+    return theta, np.diag(curvature)
+
+
+def _first(criterion: LaplaceCriterion, start: NDArray[np.float64]) -> LaplacePoint | None:
+    """Fixed effects that fit the link of starting means, for links that have no mean at eta = 0."""
+    design, family = criterion.design, criterion.family
+    offset = 0.0 if design.offset is None else design.offset
+    eta = family.link.link(family.start(design.y, np.ones(design.nobs))) - offset
+    beta = np.linalg.lstsq(design.X, eta, rcond=None)[0]
+    if not family.valid(design.X @ beta + offset).all():
+        level = float(family.link.link(np.array([design.y.mean()]))[0])
+        beta = np.linalg.lstsq(design.X, np.full(design.nobs, level), rcond=None)[0]
+    from mixedeffects.criterion.laplace import LaplacePoint
+
+    zero = [
+        np.zeros((J, k)) for J, k in zip(criterion.layout.n_levels, criterion.layout.block_widths, strict=True)
+    ]
+    return LaplacePoint(value=np.inf, gradient=np.empty(0), raw={"beta": criterion.basis.R @ beta, "s": zero})
+
+
+def _with_beta(
+    criterion: LaplaceCriterion, x: NDArray[np.float64], B: NDArray[np.float64], point: LaplacePoint
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Parameters and curvature with beta among them, from those of the fast approximation."""
+    d, p, _ = criterion.sizes
+    whole = np.concatenate([x[:d], point.raw["beta"], x[d:]])
+    out = np.zeros((len(whole), len(whole)))
+    others = np.r_[0:d, d + p : len(whole)]
+    out[np.ix_(others, others)] = B
+    out[d : d + p, d : d + p] = 2.0 * point.raw["XVX"]
+    return whole, out
+
+
+def _canonical(
+    function: _Count, x: NDArray[np.float64], point: LaplacePoint
+) -> tuple[NDArray[np.float64], LaplacePoint]:
+    """The same point with canonical factors, on the boundary where it is next to it and nothing is lost."""
+    criterion = function.criterion
+    d, layout = criterion.sizes[0], criterion.layout
+    factors = [lower_factor(L) for L in layout.factors(x[:d])]
+    snapped = [without_small(L, _NEAR_BOUNDARY) for L in factors]
+    canonical = np.concatenate([layout.theta(factors), x[d:]])
+    if any(L is not None for L in snapped):
+        candidate = [L if new is None else new for L, new in zip(factors, snapped, strict=True)]
+        moved = np.concatenate([layout.theta(candidate), x[d:]])
+        trial = function(moved, point)
+        slopes = null_derivatives(layout, candidate, trial.raw["G"]) if np.isfinite(trial.value) else (-1.0,)
+        if trial.value <= point.value + _FREE and all(slope is None or slope >= 0.0 for slope in slopes):
+            return moved, trial
+    return canonical, point if np.array_equal(canonical, x) else function(canonical, None)
+
+
+def _diagonal(B: NDArray[np.float64]) -> NDArray[np.float64]:
+    diagonal = np.abs(np.diag(B))
+    return np.asarray(np.maximum(diagonal, 1e-6 * diagonal.max()), dtype=np.float64)
+
+
+def _minimum(
+    criterion: LaplaceCriterion,
+    terms: Sequence[tuple[str, Sequence[str]]],
+    x: NDArray[np.float64],
+    point: LaplacePoint,
+    hessian: NDArray[np.float64],
+    trace: Sequence[TracePoint],
+    n_evaluations: int,
+    decrement: float,
+) -> LaplaceMinimum:
+    layout, d = criterion.layout, criterion.sizes[0]
+    working = layout.factors(x[:d])
+    null = null_derivatives(layout, working, point.raw["G"])
+    factors = [
+        transformed(np.asarray(np.linalg.inv(T), dtype=np.float64), L)
+        for T, L in zip(criterion.basis.T, working, strict=True)
+    ]
+    boundary = tuple(
+        BoundaryDirection(term=key, direction=in_words(names, L), derivative=slope)
+        for (key, names), L, slope in zip(terms, factors, null, strict=True)
+        if slope is not None
+    )
+    free = np.array([L[c, c] != 0.0 for L in working for c in range(len(L)) for _ in range(c, len(L))], dtype=bool)
+    free = np.concatenate([free, np.ones(len(x) - d, dtype=bool)])
+    scale = np.sqrt(_diagonal(hessian))
+    values = np.linalg.eigvalsh((hessian / np.outer(scale, scale))[np.ix_(free, free)])
+    rises = all(b.derivative >= 0.0 for b in boundary)
+    converged = bool(decrement <= _TOLERANCE and values[0] > _FLAT and rises)
+    optimum = Optimum(
+        converged=converged,
+        n_evaluations=n_evaluations,
+        n_hessians=1,
+        newton_decrement=decrement,
+        boundary=boundary,
+        message=_message(converged, decrement, float(values[0]), rises),
+        trace=tuple(trace),
+        smallest=_Known(float(np.linalg.eigvalsh(hessian[np.ix_(free, free)])[0])),
+    )
+    return LaplaceMinimum(x=x, point=point, hessian=hessian, theta=layout.theta(factors), optimum=optimum)
+
+
+def _message(converged: bool, decrement: float, smallest: float, rises: bool) -> str:
+    if converged:
+        return "converged: the gradient vanishes and the exact Hessian is positive definite"
+    if decrement > _TOLERANCE:
+        return f"not converged: one more Newton step promises {decrement:.2g} in the criterion"
+    if not rises:
+        return "not converged: variance in a direction that has none would lower the criterion"
+    return f"not converged: the data do not determine all parameters (smallest eigenvalue {smallest:.2g} of the scaled Hessian)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    value: float
+
+    def __call__(self) -> float:
+        return self.value
