@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from mixedeffects.control import Control
     from mixedeffects.criterion.laplace import LaplaceCriterion, LaplacePoint
 
-_ROUGH, _CLOSE = 1e-2, 1e-4  # decrements at which the fast approximation and the search by learnt curvature end
+_ROUGH, _CLOSE = 1e-2, 1e-8  # decrements at which the fast approximation and the search by learnt curvature end
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
+_SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
 _FREE = 1e-7  # of the criterion: what a point on the boundary may cost
@@ -118,9 +119,8 @@ def minimize_laplace(
         hessian, _n = differences(function, x, point, _STEP / np.sqrt(_diagonal(B)))
         exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, near=point, learn=False)
         trace += exact.trace[1:]
-        moved = not np.array_equal(exact.x, x)
         x, point, B = exact.x, exact.point, hessian
-        if exact.converged and (not moved or exact.n_evaluations <= 2):
+        if exact.converged and exact.trace[0].newton_decrement < _SAME:
             break
     return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, exact.decrement)
 
