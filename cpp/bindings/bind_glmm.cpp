@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 
 #include "bindings/arrays.hpp"
+#include "core/agq.hpp"
 #include "core/glmm.hpp"
 
 namespace nb = nanobind;
@@ -34,6 +35,7 @@ class PythonKernel : public me::Kernel {
             if (values.shape(0) != static_cast<std::size_t>(n_)) throw std::invalid_argument("a family returned another number of rows");
             std::copy_n(values.data(), n_, target.data());
         };
+        take(out.loglik);
         if (order >= 2)
             for (auto *v : {&out.d1, &out.d2, &out.expected}) take(*v);
         if (order >= 3) {
@@ -70,6 +72,51 @@ nb::list by_block(const me::Plan &plan, std::vector<std::vector<double>> values)
     nb::list out;
     for (std::size_t f = 0; f < values.size(); ++f)
         out.append(to_array(std::move(values[f]), {std::size_t(plan.blocks[f].n_levels), std::size_t(plan.blocks[f].k)}));
+    return out;
+}
+
+// The s of a mode nearby, once all arguments are known to fit the model.
+std::vector<std::vector<double>> starting_modes(const me::Glmm &glmm, const Dense &theta, const Dense &beta,
+                                                const std::vector<Rowwise> &start) {
+    const me::Plan &plan = glmm.plan();
+    if (theta.shape(0) != plan.entries.size() || beta.shape(0) != static_cast<std::size_t>(glmm.p()))
+        throw std::invalid_argument("theta or beta has the wrong length");
+    std::vector<std::vector<double>> from;
+    for (const auto &s : start) from.emplace_back(s.data(), s.data() + s.size());
+    bool fits = from.empty() || from.size() == plan.blocks.size();
+    for (std::size_t f = 0; fits && f < from.size(); ++f)
+        fits = from[f].size() == static_cast<std::size_t>(plan.blocks[f].n_levels) * plan.blocks[f].k;
+    if (!fits) throw std::invalid_argument("the start does not fit the model");
+    return from;
+}
+
+nb::dict to_dict(const me::Glmm &glmm, me::GlmmPoint e, bool gradient, bool joint) {
+    const me::Plan &plan = glmm.plan();
+    const std::size_t d = plan.entries.size(), p = glmm.p();
+    nb::dict out;
+    out["ok"] = e.ok;
+    out["value"] = e.value;
+    out["n_steps"] = e.n_steps;
+    if (!e.ok) return out;
+    out["loglik"] = e.loglik;
+    out["penalty"] = e.penalty;
+    out["log_det"] = e.log_det;
+    if (gradient) {
+        const std::size_t own = joint ? 0 : p;
+        out["theta_gradient"] = to_array(std::move(e.theta_gradient), {d});
+        out["beta_gradient"] = to_array(std::move(e.beta_gradient), {own});
+        out["t_gradient"] = e.t_gradient;
+        nb::list G;
+        for (std::size_t f = 0; f < e.G.size(); ++f)
+            G.append(to_array(std::move(e.G[f]), {std::size_t(plan.blocks[f].k), std::size_t(plan.blocks[f].k)}));
+        out["G"] = G;
+    }
+    if (joint) out["XVX"] = to_array(std::move(e.XVX), {p, p});
+    out["beta"] = to_array(std::move(e.beta), {p});
+    const std::size_t n = e.eta.size();
+    out["eta"] = to_array(std::move(e.eta), {n});
+    out["modes"] = by_block(plan, std::move(e.modes));
+    out["s"] = by_block(plan, std::move(e.s));
     return out;
 }
 
@@ -114,46 +161,32 @@ void register_glmm(nb::module_ &m) {
             "evaluate",
             [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, bool joint, bool expected,
                bool gradient, double tolerance) {
-                const me::Plan &plan = self.glmm->plan();
-                const std::size_t d = plan.entries.size(), p = self.glmm->p();
-                if (theta.shape(0) != d || beta.shape(0) != p) throw std::invalid_argument("theta or beta has the wrong length");
-                std::vector<std::vector<double>> from;
-                for (const auto &s : start) from.emplace_back(s.data(), s.data() + s.size());
-                bool fits = from.empty() || from.size() == plan.blocks.size();
-                for (std::size_t f = 0; fits && f < from.size(); ++f)
-                    fits = from[f].size() == static_cast<std::size_t>(plan.blocks[f].n_levels) * plan.blocks[f].k;
-                if (!fits) throw std::invalid_argument("the start does not fit the model");
+                const auto from = starting_modes(*self.glmm, theta, beta, start);
                 me::GlmmPoint e;
                 {
                     nb::gil_scoped_release release;
                     e = self.glmm->evaluate(to_vector(theta), to_vector(beta), t, from, {joint, expected, gradient, tolerance, 100});
                 }
-                nb::dict out;
-                out["ok"] = e.ok;
-                out["value"] = e.value;
-                out["n_steps"] = e.n_steps;
-                if (!e.ok) return out;
-                out["loglik"] = e.loglik;
-                out["penalty"] = e.penalty;
-                out["log_det"] = e.log_det;
-                if (gradient) {
-                    const std::size_t own = joint ? 0 : p;
-                    out["theta_gradient"] = to_array(std::move(e.theta_gradient), {d});
-                    out["beta_gradient"] = to_array(std::move(e.beta_gradient), {own});
-                    out["t_gradient"] = e.t_gradient;
-                    nb::list G;
-                    for (std::size_t f = 0; f < e.G.size(); ++f)
-                        G.append(to_array(std::move(e.G[f]), {std::size_t(plan.blocks[f].k), std::size_t(plan.blocks[f].k)}));
-                    out["G"] = G;
-                }
-                if (joint) out["XVX"] = to_array(std::move(e.XVX), {p, p});
-                out["beta"] = to_array(std::move(e.beta), {p});
-                const std::size_t n = e.eta.size();
-                out["eta"] = to_array(std::move(e.eta), {n});
-                out["modes"] = by_block(plan, std::move(e.modes));
-                out["s"] = by_block(plan, std::move(e.s));
-                return out;
+                return to_dict(*self.glmm, std::move(e), gradient, joint);
             },
             nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("joint"), nb::arg("expected"),
-            nb::arg("gradient"), nb::arg("tolerance"));
+            nb::arg("gradient"), nb::arg("tolerance"))
+        .def(
+            "quadrature",
+            [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, Rowwise nodes, Dense log_weights,
+               double tolerance) {
+                const auto from = starting_modes(*self.glmm, theta, beta, start);
+                const auto &blocks = self.glmm->plan().blocks;
+                if (blocks.size() != 1 || nodes.shape(1) != static_cast<std::size_t>(blocks[0].k) || nodes.shape(0) != log_weights.shape(0))
+                    throw std::invalid_argument("the nodes do not fit the model");
+                const me::Rule rule{blocks[0].k, {nodes.data(), nodes.data() + nodes.size()}, to_vector(log_weights)};
+                me::GlmmPoint e;
+                {
+                    nb::gil_scoped_release release;
+                    e = me::quadrature(*self.glmm, rule, to_vector(theta), to_vector(beta), t, from, tolerance);
+                }
+                return to_dict(*self.glmm, std::move(e), true, false);
+            },
+            nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("nodes").noconvert(),
+            nb::arg("log_weights"), nb::arg("tolerance"));
 }

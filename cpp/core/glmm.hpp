@@ -46,6 +46,8 @@ class Glmm {
                        const std::vector<std::vector<double>> &start, const GlmmOptions &options);
     const Plan &plan() const { return random_.plan(); }
     int p() const { return rows_.p; }
+    const WorkingRows &rows() const { return rows_; }
+    const Kernel &kernel() const { return *kernel_; }
 
   private:
     struct State {

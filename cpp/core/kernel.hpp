@@ -7,6 +7,7 @@
 namespace me {
 
 struct RowDerivatives {
+    std::vector<double> loglik;              // of each row, without what does not depend on eta or t
     std::vector<double> d1, d2, d3;          // of the log-density in eta
     std::vector<double> expected;            // minus the expectation of d2: a weight that is never negative
     std::vector<double> d_expected;          // its derivative in eta
@@ -19,7 +20,8 @@ class Kernel {
   public:
     virtual ~Kernel() = default;
     virtual bool has_dispersion() const = 0;
-    // The sum of the log-densities at eta, and the derivatives up to the order: 0 none, 2 d1, d2, expected, 3 all.
+    // The sum of the log-densities at eta with all constants, the log-densities by row, and the derivatives up to the order:
+    // 0 none, 2 d1, d2, expected, 3 all. A mean that cannot be makes its row minus infinite, and leaves the others alone.
     virtual double operator()(const double *eta, double t, int order, RowDerivatives &out) const = 0;
 };
 

@@ -152,3 +152,13 @@ class Glmm:
         gradient: bool,
         tolerance: float,
     ) -> dict[str, Any]: ...
+    def quadrature(
+        self,
+        theta: _Floats,
+        beta: _Floats,
+        t: float,
+        start: list[_Floats],
+        nodes: _Floats,
+        log_weights: _Floats,
+        tolerance: float,
+    ) -> dict[str, Any]: ...

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mixedeffects.design import Design
     from mixedeffects.families import Family
 
-_INNER = 1e-10  # what one more inner step may gain, in units of the criterion
+INNER = 1e-10  # what one more inner step may gain, in units of the criterion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,7 +128,11 @@ class LaplaceCriterion:
     ) -> LaplacePoint:
         """Evaluate at parameters given apart; `start` are the s of a mode nearby, or nothing."""
         theta, beta = (np.ascontiguousarray(part, dtype=np.float64) for part in (theta, beta))
-        raw = self.core.evaluate(theta, beta, t, start, self.joint, self.expected, True, _INNER)
+        raw = self.core.evaluate(theta, beta, t, start, self.joint, self.expected, True, INNER)
+        return self.point(raw)
+
+    def point(self, raw: dict[str, Any]) -> LaplacePoint:
+        """Put together what the core reports; where there is no mode the value is infinite."""
         if not raw["ok"]:
             return LaplacePoint(value=np.inf, gradient=np.full(sum(self.sizes), np.nan), raw=raw)
         parts = [raw["theta_gradient"], raw["beta_gradient"]]
@@ -193,12 +197,9 @@ def _kernel(
         return "poisson_log", float(family.loglik(y, zero, w, 0.0).sum() + w.sum())
 
     def rows(eta: NDArray[np.float64], t: float, order: int) -> tuple[Any, ...]:
-        loglik = float(family.loglik(y, eta, w, t).sum())
-        if not np.isfinite(loglik):
-            nothing = np.full(len(y), np.nan)
-            return (-np.inf, *[nothing] * 9)
+        loglik = family.loglik(y, eta, w, t)
         d = family.derivatives(y, eta, w, t)
-        found = (d.d1, d.d2, d.expected, d.d3, d.expected_d1, d.dt, d.dt_d1, d.dt_d2, d.expected_dt)
-        return (loglik, *[None if v is None else np.ascontiguousarray(v) for v in found])
+        found = (loglik, d.d1, d.d2, d.expected, d.d3, d.expected_d1, d.dt, d.dt_d1, d.dt_d2, d.expected_dt)
+        return (float(loglik.sum()), *[None if v is None else np.ascontiguousarray(v) for v in found])
 
     return rows, 0.0

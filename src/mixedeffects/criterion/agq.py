@@ -1,0 +1,187 @@
+"""Adaptive Gauss-Hermite quadrature of a generalized linear mixed model with one grouping factor (docs/algorithm.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixedeffects.criterion.laplace import INNER, LaplaceCriterion, LaplacePoint
+from mixedeffects.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects import _core
+    from mixedeffects.crossproducts import Basis, CrossProducts, Layout
+    from mixedeffects.design import Design
+    from mixedeffects.families import Family
+
+MOST_NODES = {1: 100, 2: 51, 3: 25}  # per column, by the number of columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AgqCriterion:
+    """Minus twice the log-likelihood by adaptive quadrature, in the working columns.
+
+    It has the parameters and the names of a `LaplaceCriterion` without `joint`, and is minimized in the same way.
+
+    Attributes
+    ----------
+    laplace : LaplaceCriterion
+        Of the same model.
+    nagq : int
+        Nodes per column.
+    nodes : ndarray (nagq**k, k)
+        Of the rule for the standard normal distribution in k dimensions.
+    log_weights : ndarray (nagq**k,)
+        Logarithms of its weights, which add up to 1.
+    """
+
+    laplace: LaplaceCriterion
+    nagq: int
+    nodes: NDArray[np.float64]
+    log_weights: NDArray[np.float64]
+
+    @property
+    def design(self) -> Design:
+        """The rows."""
+        return self.laplace.design
+
+    @property
+    def family(self) -> Family[Any]:
+        """Response distribution and link."""
+        return self.laplace.family
+
+    @property
+    def products(self) -> CrossProducts:
+        """Of the rows without weights."""
+        return self.laplace.products
+
+    @property
+    def core(self) -> _core.Glmm:
+        """The compiled criterion."""
+        return self.laplace.core
+
+    @property
+    def joint(self) -> bool:
+        """False: beta is a parameter."""
+        return False
+
+    @property
+    def layout(self) -> Layout:
+        """Terms and blocks."""
+        return self.laplace.layout
+
+    @property
+    def basis(self) -> Basis:
+        """The working columns."""
+        return self.laplace.basis
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of parameters: theta, beta, t."""
+        return self.laplace.sizes
+
+    def with_joint(self, joint: bool) -> LaplaceCriterion | AgqCriterion:
+        """The fast approximation, from which a search starts, or this criterion."""
+        return self.laplace.with_joint(True) if joint else self
+
+    def split(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Theta, beta and t of a vector of parameters."""
+        return self.laplace.split(x)
+
+    def __call__(self, x: NDArray[np.float64], near: Any = None) -> LaplacePoint:
+        """Evaluate the criterion and its gradient.
+
+        Parameters
+        ----------
+        x : ndarray (m,)
+            Theta, beta, t.
+        near : LaplacePoint, optional
+            Where the search for the mode starts; by default at b = 0.
+
+        Notes
+        -----
+        f = -2 sum_j log int p(y_j | eta_j, t) phi(u) du, level by level, by the nodes u_j + A_j z and weights w of a
+        Gauss-Hermite rule, with u_j the mode and A_j the Cholesky factor of the inverse of Lambda'Z_j'WZ_j Lambda + I
+        [1]_ [2]_. The gradient is that of the approximation: it takes into account that the nodes move.
+
+        References
+        ----------
+        .. [1] Naylor & Smith (1982), Applied Statistics 31, 214-225, doi:10.2307/2347995.
+        .. [2] Pinheiro & Bates (1995), Journal of Computational and Graphical Statistics 4, 12-35,
+           doi:10.1080/10618600.1995.10474663.
+        """
+        theta, beta, t = self.split(x)
+        return self.evaluate(theta, beta, t, [] if near is None else near.raw["s"])
+
+    def evaluate(
+        self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]
+    ) -> LaplacePoint:
+        """Evaluate at parameters given apart; `start` are the s of a mode nearby, or nothing."""
+        theta, beta = (np.ascontiguousarray(part, dtype=np.float64) for part in (theta, beta))
+        raw = self.core.quadrature(theta, beta, t, start, self.nodes, self.log_weights, INNER)
+        return self.laplace.point(raw)
+
+
+def agq_criterion(laplace: LaplaceCriterion, nagq: int) -> AgqCriterion:
+    """Replace the Laplace approximation of a criterion by quadrature.
+
+    Parameters
+    ----------
+    laplace : LaplaceCriterion
+        Of a model with one grouping factor and at most 3 columns of random effects.
+    nagq : int
+        Nodes per column, so that a level has nagq to the power of the number of columns: at most 100, 51 and 25 with
+        1, 2 and 3 columns. One node gives the Laplace approximation.
+
+    Raises
+    ------
+    DataError
+        For several grouping factors, more than 3 columns, or an nagq that is not a whole number in that range.
+    """
+    if isinstance(nagq, bool) or not isinstance(nagq, Integral) or nagq < 1:
+        raise DataError(f"nagq={nagq!r}: give a whole number, 1 for the Laplace approximation or more for quadrature")
+    factors = list(dict.fromkeys(term.group for term in laplace.design.terms))
+    if len(factors) != 1:
+        raise DataError(
+            f"nagq > 1 needs one grouping factor; the model has {len(factors)} ({', '.join(factors)}); use nagq=1"
+        )
+    k = laplace.layout.block_widths[0]
+    if k not in MOST_NODES:
+        raise DataError(f"nagq > 1 needs at most 3 columns of random effects; {factors[0]} has {k}; use nagq=1")
+    if nagq > MOST_NODES[k]:
+        columns = "1 column" if k == 1 else f"{k} columns"
+        raise DataError(f"nagq={nagq}: at most {MOST_NODES[k]} nodes are possible with {columns} of random effects")
+    nodes, log_weights = normal_rule(int(nagq), k)
+    return AgqCriterion(laplace=laplace, nagq=int(nagq), nodes=nodes, log_weights=log_weights)
+
+
+@lru_cache(maxsize=8)
+def normal_rule(n: int, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes (n**k, k) and logarithms of the weights (n**k,) of the product rule for the standard normal distribution.
+
+    Parameters
+    ----------
+    n : int
+        Nodes per dimension.
+    k : int
+        Dimensions.
+
+    Notes
+    -----
+    In one dimension exact for polynomials of degree 2n - 1. Nodes are symmetric about 0 to the last digit, so that the
+    criterion does not depend on the signs of the columns of Lambda.
+    """
+    x, w = np.polynomial.hermite.hermgauss(n)
+    z = np.sqrt(2.0) * 0.5 * (x - x[::-1])
+    log_w = np.log(0.5 * (w + w[::-1])) - np.log(w.sum())
+    nodes = np.stack(np.meshgrid(*[z] * k, indexing="ij"), axis=-1).reshape(-1, k)
+    log_weights = sum(np.meshgrid(*[log_w] * k, indexing="ij")).reshape(-1)
+    for array in (nodes, log_weights):
+        array.setflags(write=False)
+    return nodes, log_weights
