@@ -20,7 +20,7 @@ struct Rule {  // for the standard normal distribution in k dimensions
 };
 
 // As Glmm::evaluate; a rule of one node at 0 gives the Laplace approximation. Here G is the derivative in the covariance
-// S of the integral, by the same rule: at S = 0 that is the derivative of the criterion itself, for two nodes or more.
+// S of the integral, by the same rule: at S = 0 that is the derivative of the criterion itself.
 GlmmPoint quadrature(Glmm &glmm, const Rule &rule, const std::vector<double> &theta, const std::vector<double> &beta,
                      double t, const std::vector<std::vector<double>> &start, double tolerance);
 

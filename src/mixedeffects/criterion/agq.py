@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mixedeffects.families import Family
 
 MOST_NODES = {1: 100, 2: 51, 3: 25}  # per column, by the number of columns
+_SMALL = 1e-3  # standard deviation, for a column of unit mean square
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,9 +124,51 @@ class AgqCriterion:
         self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]
     ) -> LaplacePoint:
         """Evaluate at parameters given apart; `start` are the s of a mode nearby, or nothing."""
+        point = self._at(theta, beta, t, start)
+        zero = self._zero_columns(theta)
+        if np.isfinite(point.value) and zero.any() and not zero.all():
+            self._differentiate_at_boundary(point, theta, beta, t, zero)
+        return point
+
+    def _at(
+        self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]
+    ) -> LaplacePoint:
         theta, beta = (np.ascontiguousarray(part, dtype=np.float64) for part in (theta, beta))
         raw = self.core.quadrature(theta, beta, t, start, self.nodes, self.log_weights, INNER)
         return self.laplace.point(raw)
+
+    def _zero_columns(self, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which columns of Lambda are zero, term by term."""
+        return np.concatenate([~L.any(axis=0) for L in self.layout.factors(theta)])
+
+    def _differentiate_at_boundary(
+        self,
+        point: LaplacePoint,
+        theta: NDArray[np.float64],
+        beta: NDArray[np.float64],
+        t: float,
+        zero: NDArray[np.bool_],
+    ) -> None:
+        """Put the derivative of the criterion itself in place of the core's G, which differs by the error of the rule.
+
+        Column c of the gradient in Lambda is 2 G Lambda; where Lambda is 0 it is found at two small multiples of the unit
+        vector, since it is odd in them.
+        """
+        layout, d = self.layout, len(theta)
+        slopes = layout.factors(0.5 * point.gradient[:d])
+        pivots = np.cumsum([0, *(k - c for k in layout.widths for c in range(k))])[:-1]
+        columns = [(term, c) for term, k in enumerate(layout.widths) for c in range(k)]
+        for (term, c), place in zip(np.array(columns)[zero], pivots[zero], strict=True):
+            found = []
+            for h in (_SMALL, 2.0 * _SMALL):
+                moved = theta.copy()
+                moved[place] = h
+                near = self._at(moved, beta, t, point.raw["s"])
+                found.append(layout.factors(0.5 * near.gradient[:d])[term][:, c] / h)
+            slopes[term][:, c] = (4.0 * found[0] - found[1]) / 3.0
+        for term, (L, slope) in enumerate(zip(layout.factors(theta), slopes, strict=True)):
+            own = layout.columns_of(term)
+            point.raw["G"][layout.block_of[term]][own, own] = _symmetric(L, slope)
 
 
 def agq_criterion(laplace: LaplaceCriterion, nagq: int) -> AgqCriterion:
@@ -159,6 +202,17 @@ def agq_criterion(laplace: LaplaceCriterion, nagq: int) -> AgqCriterion:
         raise DataError(f"nagq={nagq}: at most {MOST_NODES[k]} nodes are possible with {columns} of random effects")
     nodes, log_weights = normal_rule(int(nagq), k)
     return AgqCriterion(laplace=laplace, nagq=int(nagq), nodes=nodes, log_weights=log_weights)
+
+
+def _symmetric(L: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The symmetric G (k, k) whose G L has the given lower triangle, or itself has it in a zero column of L."""
+    k = len(L)
+    G = np.zeros((k, k))
+    for j in reversed(range(k)):
+        for i in reversed(range(j, k)):
+            rest = slope[i, j] - G[i, j + 1 :] @ L[j + 1 :, j]
+            G[i, j] = G[j, i] = rest / L[j, j] if L[j, j] != 0.0 else slope[i, j]
+    return G
 
 
 @lru_cache(maxsize=8)
