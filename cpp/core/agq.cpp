@@ -1,5 +1,6 @@
 #include "core/agq.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/factors.hpp"
@@ -56,8 +57,8 @@ bool inverse_factor(int K, const double *M, double *A) {
 class Nodes {
   public:
     Nodes(const Glmm &glmm, const GlmmPoint &mode, const std::vector<double> &theta, double t)
-        : rows_(glmm.rows()), kernel_(glmm.kernel()), plan_(glmm.plan()), mode_(mode), factors_(make_factors(plan_, theta, {})),
-          t_(t), k_(plan_.blocks[0].k), J_(plan_.blocks[0].n_levels), codes_(rows_.codes[0]), Z_(rows_.Z[0]) {
+        : rows_(glmm.rows()), kernel_(glmm.kernel()), plan_(glmm.plan()), mode_(mode),
+          factors_(make_factors(plan_, theta, {})), t_(t), k_(plan_.blocks[0].k), J_(plan_.blocks[0].n_levels), codes_(rows_.codes[0]), Z_(rows_.Z[0]) {
         at_mode_.resize(rows_.n, kernel_.has_dispersion());
         at_node_.resize(rows_.n, kernel_.has_dispersion());
         const std::size_t kk = static_cast<std::size_t>(k_) * k_;
@@ -77,7 +78,14 @@ class Nodes {
     double *at(std::vector<double> &v, int j) const { return &v[static_cast<std::size_t>(j) * k_]; }
     double *square(std::vector<double> &v, int j) const { return &v[static_cast<std::size_t>(j) * k_ * k_]; }
     void weigh(int j, const double *z, double log_weight);
-    void adjoint(int j, double *K, double *Lambda_bar, double *u_bar);
+    struct Adjoint {                          // derivatives of the value, on the way from the nodes to the parameters
+        std::vector<double> Lambda;           // k x k
+        std::vector<double> u, Za, K;         // by level: in the centre, Z'a, what multiplies dW
+        std::vector<double> a, zKz;           // by row
+    };
+    void through_scale(int j, Adjoint &bar);
+    void through_rows(Adjoint &bar, std::vector<double> &G);
+    void through_mode(int j, Adjoint &bar);
 
     const WorkingRows &rows_;
     const Kernel &kernel_;
@@ -189,19 +197,19 @@ bool Nodes::finish(GlmmPoint &out) {
     return std::isfinite(out.value);
 }
 
-// What the rule of one level loses when its centre or its scale moves. With h = Lambda's - u, the gradient of the log
-// integrand at a node, the derivatives of the value are e = -2 mean(h) in the centre and E = -2 mean(hz') in the scale,
-// besides log|M|. dA = -A Phi(A' dM A), Phi the lower triangle with half of the diagonal, so that the derivative in M is
-// A [I - sym Phi(A'E)] A'. It vanishes, as e does, where the rule is exact. K = Lambda (.) Lambda' is what multiplies dW.
-void Nodes::adjoint(int j, double *K, double *Lambda_bar, double *u_bar) {
-    const double *Lambda = factors_.Lambda[0].data(), *A = square(A_, j), *u = at(u_, j);
+// How the value depends on centre and scale of the nodes of a level. With h = Lambda's - u, the gradient of the logarithm
+// of the integrand at a node, the derivatives are e = -2 mean(h) in the centre and E = -2 mean(hz') in the scale, besides
+// log|M|. Since dA = -A Phi(A' dM A), Phi the lower triangle with half of the diagonal, the derivative in M is
+// A [I - sym Phi(A'E)] A'. It vanishes, as e does, where the rule is exact.
+void Nodes::through_scale(int j, Adjoint &bar) {
+    const double *Lambda = factors_.Lambda[0].data(), *A = square(A_, j), *C = square(C_, j), *u = at(u_, j);
     const double *mean_z = at(z_, j), *mean_s = at(s_, j), *zz = square(zz_, j), *sz = square(sz_, j);
     const std::size_t kk = static_cast<std::size_t>(k_) * k_;
-    std::vector<double> E(kk), AE(kk), M_bar(kk), half(kk), right(kk);
+    std::vector<double> E(kk), AE(kk), inner(kk), half(kk), right(kk);
     for (int a = 0; a < k_; ++a) {
         double h = -u[a];
         for (int c = 0; c < k_; ++c) h += Lambda[c * k_ + a] * mean_s[c] - A[a * k_ + c] * mean_z[c];
-        u_bar[a] = -2.0 * h;
+        at(bar.u, j)[a] = -2.0 * h;
         for (int b = 0; b < k_; ++b) {
             double hz = -u[a] * mean_z[b];
             for (int c = 0; c < k_; ++c) hz += Lambda[c * k_ + a] * sz[c * k_ + b] - A[a * k_ + c] * zz[c * k_ + b];
@@ -210,67 +218,79 @@ void Nodes::adjoint(int j, double *K, double *Lambda_bar, double *u_bar) {
     }
     multiply(k_, transposed(k_, A).data(), E.data(), AE.data());
     for (int a = 0; a < k_; ++a)
-        for (int b = 0; b < k_; ++b) M_bar[a * k_ + b] = (a == b ? 1.0 : 0.0) - 0.5 * AE[a > b ? a * k_ + b : b * k_ + a];
-    multiply(k_, A, M_bar.data(), half.data());
-    multiply(k_, half.data(), transposed(k_, A).data(), M_bar.data());
-    multiply(k_, Lambda, M_bar.data(), half.data());
-    multiply(k_, half.data(), transposed(k_, Lambda).data(), K);
-    multiply(k_, square(ZWZ_, j), half.data(), right.data());  // M = Lambda' Z'WZ Lambda + I, Lambda for itself
+        for (int b = 0; b < k_; ++b)
+            inner[a * k_ + b] = (a == b ? 1.0 : 0.0) - 0.5 * AE[std::max(a, b) * k_ + std::min(a, b)];
+    multiply(k_, C, inner.data(), half.data());
+    multiply(k_, half.data(), transposed(k_, C).data(), square(bar.K, j));
+    multiply(k_, half.data(), transposed(k_, A).data(), inner.data());
+    multiply(k_, square(ZWZ_, j), inner.data(), right.data());
     for (int a = 0; a < k_; ++a)
         for (int b = 0; b < k_; ++b) {
-            double su = mean_s[a] * u[b];  // mean of s u' at the nodes
+            double su = mean_s[a] * u[b];  // mean of s u' over the nodes: Lambda in their linear predictors
             for (int c = 0; c < k_; ++c) su += sz[a * k_ + c] * A[b * k_ + c];
-            Lambda_bar[a * k_ + b] += 2.0 * (right[a * k_ + b] - su);
+            bar.Lambda[a * k_ + b] += 2.0 * (right[a * k_ + b] - su);
         }
 }
 
-// As in Glmm::differentiate, with K in place of Lambda M^-1 Lambda' and with the derivative in the centre: a_i = (dW_i /
-// d eta_i) z_i'Kz_i, q = M^-1 (e + Lambda'Z'a) is the adjoint of the mode, and the gradient is that of the nodes' own
-// dependence on eta plus X'(a - WZ Lambda q) in beta.
-void Nodes::differentiate(GlmmPoint &out) {
-    const std::size_t kk = static_cast<std::size_t>(k_) * k_;
-    const double *Lambda = factors_.Lambda[0].data();
-    const bool dispersion = kernel_.has_dispersion();
-    std::vector<double> K(kk * J_), Za(static_cast<std::size_t>(k_) * J_, 0.0), u_bar(Za.size()), Lambda_bar(kk, 0.0), a(rows_.n), v(rows_.n);
-    for (int j = 0; j < J_; ++j) adjoint(j, square(K, j), Lambda_bar.data(), at(u_bar, j));
-    out.G.assign(1, std::vector<double>(kk, 0.0));
+// a_i = (dW_i / d eta_i) z_i'Kz_i, the derivative in eta_i at the mode. G on the way.
+void Nodes::through_rows(Adjoint &bar, std::vector<double> &G) {
     for (std::int64_t r = 0; r < rows_.n; ++r) {
-        const double *z = row(r), *Kj = square(K, codes_[r]);
-        v[r] = 0.0;
+        const double *z = row(r), *K = square(bar.K, codes_[r]);
+        double zKz = 0.0;
         for (int i = 0; i < k_; ++i)
             for (int c = 0; c < k_; ++c) {
-                v[r] += z[i] * Kj[i * k_ + c] * z[c];
-                out.G[0][i * k_ + c] += W_[r] * z[i] * z[c];
+                zKz += z[i] * K[i * k_ + c] * z[c];
+                G[i * k_ + c] += W_[r] * z[i] * z[c];
             }
-        a[r] = -at_mode_.d3[r] * v[r];
-        for (int i = 0; i < k_; ++i) at(Za, codes_[r])[i] += z[i] * a[r];
+        bar.zKz[r] = zKz;
+        bar.a[r] = -at_mode_.d3[r] * zKz;
+        for (int i = 0; i < k_; ++i) at(bar.Za, codes_[r])[i] += z[i] * bar.a[r];
     }
-    std::vector<double> q(k_), left(k_), ZWZq(k_);
+}
+
+// The mode solves u = Lambda's, so that with q = M^-1 (e + Lambda'Z'a) the rest of the derivative in Lambda is
+// s q' + Z'a u' - Z'WZ Lambda q u'. Leaves Lambda q in place of e.
+void Nodes::through_mode(int j, Adjoint &bar) {
+    const double *u = at(u_, j), *s = &mode_.s[0][static_cast<std::size_t>(j) * k_], *Za = at(bar.Za, j);
+    double *e = at(bar.u, j);
+    const double *Lambda = factors_.Lambda[0].data();
+    std::vector<double> half(k_), q(k_), ZWZq(k_);
+    apply(k_, transposed(k_, Lambda).data(), Za, half.data());
+    for (int i = 0; i < k_; ++i) e[i] += half[i];
+    apply(k_, transposed(k_, square(A_, j)).data(), e, half.data());
+    apply(k_, square(A_, j), half.data(), q.data());
+    apply(k_, Lambda, q.data(), e);
+    apply(k_, square(ZWZ_, j), e, ZWZq.data());
+    for (int i = 0; i < k_; ++i)
+        for (int c = 0; c < k_; ++c) bar.Lambda[i * k_ + c] += s[i] * q[c] + (Za[i] - ZWZq[i]) * u[c];
+}
+
+// As in Glmm::differentiate, with what the nodes' own linear predictors add.
+void Nodes::differentiate(GlmmPoint &out) {
+    const std::size_t kk = static_cast<std::size_t>(k_) * k_, levels = J_;
+    const bool dispersion = kernel_.has_dispersion();
+    Adjoint bar;
+    bar.Lambda.assign(kk, 0.0);
+    bar.K.assign(kk * levels, 0.0);
+    for (auto *v : {&bar.u, &bar.Za}) v->assign(k_ * levels, 0.0);
+    for (auto *v : {&bar.a, &bar.zKz}) v->assign(rows_.n, 0.0);
+    out.G.assign(1, std::vector<double>(kk, 0.0));
+    for (int j = 0; j < J_; ++j) through_scale(j, bar);
+    through_rows(bar, out.G[0]);
     for (int j = 0; j < J_; ++j) {
-        const double *u = at(u_, j), *s = &mode_.s[0][static_cast<std::size_t>(j) * k_];
-        apply(k_, transposed(k_, Lambda).data(), at(Za, j), left.data());
-        for (int i = 0; i < k_; ++i) left[i] += at(u_bar, j)[i];
-        apply(k_, transposed(k_, square(A_, j)).data(), left.data(), ZWZq.data());
-        apply(k_, square(A_, j), ZWZq.data(), q.data());
-        apply(k_, Lambda, q.data(), left.data());  // Lambda q, which the rows need below
-        apply(k_, square(ZWZ_, j), left.data(), ZWZq.data());
-        for (int i = 0; i < k_; ++i)
-            for (int c = 0; c < k_; ++c) {
-                Lambda_bar[i * k_ + c] += (at(Za, j)[i] - ZWZq[i]) * u[c] + s[i] * q[c];
-                out.G[0][i * k_ + c] -= square(ss_, j)[i * k_ + c];
-            }
-        for (int i = 0; i < k_; ++i) at(u_bar, j)[i] = left[i];
+        through_mode(j, bar);
+        for (std::size_t i = 0; i < kk; ++i) out.G[0][i] -= square(ss_, j)[i];
         if (dispersion) out.t_gradient -= 2.0 * dt_[j];
     }
     out.theta_gradient.clear();
-    for (const Entry &entry : plan_.entries) out.theta_gradient.push_back(Lambda_bar[entry.row * k_ + entry.column]);
+    for (const Entry &entry : plan_.entries) out.theta_gradient.push_back(bar.Lambda[entry.row * k_ + entry.column]);
     out.beta_gradient.assign(rows_.p, 0.0);
     for (std::int64_t r = 0; r < rows_.n; ++r) {
-        double zq = 0.0;
-        for (int i = 0; i < k_; ++i) zq += row(r)[i] * at(u_bar, codes_[r])[i];
-        const double slope = a[r] - 2.0 * d1_[r] + at_mode_.d2[r] * zq;
+        double zq = 0.0;  // z'Lambda q
+        for (int i = 0; i < k_; ++i) zq += row(r)[i] * at(bar.u, codes_[r])[i];
+        const double slope = bar.a[r] - 2.0 * d1_[r] + at_mode_.d2[r] * zq;
         for (int c = 0; c < rows_.p; ++c) out.beta_gradient[c] += rows_.X[r * rows_.p + c] * slope;
-        if (dispersion) out.t_gradient += zq * at_mode_.dt_d1[r] - v[r] * at_mode_.dt_d2[r];
+        if (dispersion) out.t_gradient += zq * at_mode_.dt_d1[r] - bar.zKz[r] * at_mode_.dt_d2[r];
     }
 }
 

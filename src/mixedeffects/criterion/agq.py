@@ -1,4 +1,4 @@
-"""Adaptive Gauss-Hermite quadrature of a generalized linear mixed model with one grouping factor (docs/algorithm.md)."""
+"""Adaptive Gauss-Hermite quadrature for generalized models with one grouping factor (docs/algorithm.md)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mixedeffects.families import Family
 
 MOST_NODES = {1: 100, 2: 51, 3: 25}  # per column, by the number of columns
-_SMALL = 1e-3  # standard deviation, for a column of unit mean square
+_SMALL = 3e-4  # standard deviation, for a column of unit mean square
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,8 +151,8 @@ class AgqCriterion:
     ) -> None:
         """Put the derivative of the criterion itself in place of the core's G, which differs by the error of the rule.
 
-        Column c of the gradient in Lambda is 2 G Lambda; where Lambda is 0 it is found at two small multiples of the unit
-        vector, since it is odd in them.
+        The gradient in Lambda is 2 G Lambda. Where a column of Lambda is 0, that of G is found from two small multiples
+        of the unit vector: the gradient is odd in them.
         """
         layout, d = self.layout, len(theta)
         slopes = layout.factors(0.5 * point.gradient[:d])
@@ -185,10 +185,13 @@ def agq_criterion(laplace: LaplaceCriterion, nagq: int) -> AgqCriterion:
     Raises
     ------
     DataError
-        For several grouping factors, more than 3 columns, or an nagq that is not a whole number in that range.
+        For several grouping factors, more than 3 columns, an nagq that is not a whole number in that range, or a
+        criterion with the expected information.
     """
     if isinstance(nagq, bool) or not isinstance(nagq, Integral) or nagq < 1:
         raise DataError(f"nagq={nagq!r}: give a whole number, 1 for the Laplace approximation or more for quadrature")
+    if laplace.expected:
+        raise DataError("quadrature is scaled by the observed information: make the criterion with expected=False")
     factors = list(dict.fromkeys(term.group for term in laplace.design.terms))
     if len(factors) != 1:
         raise DataError(
@@ -235,7 +238,7 @@ def normal_rule(n: int, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64
     z = np.sqrt(2.0) * 0.5 * (x - x[::-1])
     log_w = np.log(0.5 * (w + w[::-1])) - np.log(w.sum())
     nodes = np.stack(np.meshgrid(*[z] * k, indexing="ij"), axis=-1).reshape(-1, k)
-    log_weights = sum(np.meshgrid(*[log_w] * k, indexing="ij")).reshape(-1)
+    log_weights = np.stack(np.meshgrid(*[log_w] * k, indexing="ij"), axis=-1).reshape(-1, k).sum(axis=1)
     for array in (nodes, log_weights):
         array.setflags(write=False)
     return nodes, log_weights

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.control import Control
+    from mixedeffects.criterion.agq import AgqCriterion
     from mixedeffects.criterion.laplace import LaplaceCriterion, LaplacePoint
+
+    Criterion = LaplaceCriterion | AgqCriterion
 
 _ROUGH, _CLOSE = 1e-2, 1e-8  # decrements at which the fast approximation and the search by learnt curvature end
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
@@ -61,7 +64,7 @@ class LaplaceMinimum:
 class _Count:
     """The criterion, counting its evaluations."""
 
-    def __init__(self, criterion: LaplaceCriterion) -> None:
+    def __init__(self, criterion: Criterion) -> None:
         self.criterion, self.n = criterion, 0
 
     def __call__(self, x: NDArray[np.float64], near: Any) -> LaplacePoint:
@@ -70,13 +73,13 @@ class _Count:
 
 
 def minimize_laplace(
-    criterion: LaplaceCriterion, terms: Sequence[tuple[str, Sequence[str]]], control: Control
+    criterion: Criterion, terms: Sequence[tuple[str, Sequence[str]]], control: Control
 ) -> LaplaceMinimum:
     """Minimize the criterion.
 
     Parameters
     ----------
-    criterion : LaplaceCriterion
+    criterion : LaplaceCriterion or AgqCriterion
         With `joint` for the fast approximation, in which beta belongs to the mode.
     terms : sequence of (str, sequence of str)
         Key and column names of each term, for the words of the certificate.
@@ -130,7 +133,7 @@ def minimize_laplace(
     return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
 
 
-def _start(criterion: LaplaceCriterion, control: Control) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _start(criterion: Criterion, control: Control) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Theta and t to begin with, and a first curvature."""
     layout = criterion.layout
     if control.start is None:
@@ -148,7 +151,7 @@ def _start(criterion: LaplaceCriterion, control: Control) -> tuple[NDArray[np.fl
     return theta, np.diag(curvature)
 
 
-def _first(criterion: LaplaceCriterion, start: NDArray[np.float64]) -> LaplacePoint | None:
+def _first(criterion: Criterion, start: NDArray[np.float64]) -> LaplacePoint | None:
     """Fixed effects that fit the link of starting means, for links that have no mean at eta = 0."""
     design, family = criterion.design, criterion.family
     offset = 0.0 if design.offset is None else design.offset
@@ -166,7 +169,7 @@ def _first(criterion: LaplaceCriterion, start: NDArray[np.float64]) -> LaplacePo
 
 
 def _with_beta(
-    criterion: LaplaceCriterion, x: NDArray[np.float64], B: NDArray[np.float64], point: LaplacePoint
+    criterion: Criterion, x: NDArray[np.float64], B: NDArray[np.float64], point: LaplacePoint
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Parameters and curvature with beta among them, from those of the fast approximation."""
     d, p, _ = criterion.sizes
@@ -203,7 +206,7 @@ def _diagonal(B: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _minimum(
-    criterion: LaplaceCriterion,
+    criterion: Criterion,
     terms: Sequence[tuple[str, Sequence[str]]],
     x: NDArray[np.float64],
     point: LaplacePoint,

@@ -1,0 +1,90 @@
+"""Generalized models for tests: from the reference cases, and drawn at random with a given shape."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
+from mixedeffects.design import design
+from mixedeffects.families import family_of
+from support import reference
+
+if TYPE_CHECKING:
+    from mixedeffects.design import Design
+    from mixedeffects.families import Family
+
+NAMES = {"nbinom2": "negative_binomial", "Gamma": "gamma"}
+
+
+class Model(NamedTuple):
+    """Rows, response distribution, and trials or weights."""
+
+    design: Design
+    family: Family
+    trials: np.ndarray
+
+    def laplace(self) -> LaplaceCriterion:
+        """Return the Laplace criterion."""
+        return laplace_criterion(self.design, self.family, self.trials)
+
+    def terms(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return key and columns of each term, as the minimizer wants them."""
+        return [(term.key, term.names) for term in self.design.terms]
+
+
+def of_case(case: dict) -> Model:
+    """Return the model of a reference case."""
+    frame = reference.load_data(case["dataset"])
+    response, right = reference.translate(case["formula"], list(frame.columns)).split("~", 1)
+    offset = re.search(r"\+ offset\((\w+)\)", right)
+    if offset:
+        right = right.replace(offset[0], "")
+    trials = np.ones(len(frame))
+    counts = re.match(r"cbind\((\w+), (\w+) - (\w+)\)", response.strip())
+    if counts:
+        trials = frame[counts[2]].to_numpy(float)
+        y = frame[counts[1]].to_numpy(float) / trials
+    else:
+        column = frame[response.strip()]
+        y = (
+            column.cat.codes.to_numpy(float)
+            if isinstance(column.dtype, pd.CategoricalDtype)
+            else column.to_numpy(float)
+        )
+    frame["response"] = y
+    rows = design(f"response ~ {right}", frame, offset=offset[1] if offset else None, allow_observation_level=True)
+    return Model(rows, family_of(NAMES.get(case["family"], case["family"]), case["link"]), trials)
+
+
+def drawn(family: Family, random: str, *, seed: int, levels: int = 8, rows: int = 80) -> Model:
+    """Draw a model with two fixed slopes, an offset, weights or trials, and the given random part over the factor g."""
+    rng = np.random.default_rng(seed)
+    g = rng.permutation(np.arange(rows) % levels)
+    frame = pd.DataFrame({"a": rng.normal(size=rows), "x": rng.normal(size=rows), "off": 0.2 * rng.normal(size=rows)})
+    frame["g"] = [f"level{j}" for j in g]
+    eta = 0.3 + 0.2 * frame["a"] + frame["off"] + 0.4 * rng.normal(size=levels)[g]
+    if family.link.name == "inverse":
+        eta = 2.0 + 0.2 * frame["off"]
+    weights = rng.integers(1, 6, rows).astype(float) if family.name == "binomial" else rng.uniform(0.5, 2.0, rows)
+    if family.discrete and family.name != "binomial":
+        weights = np.ones(rows)
+    y = family.simulate(family.link.inverse(eta.to_numpy()), weights, -1.0, rng)
+    frame["y"] = np.clip(y, 1e-3, 1.0 - 1e-3) if family.name == "beta" else y
+    return Model(design(f"y ~ a + x + {random}", frame, offset="off"), family, weights)
+
+
+def point(criterion: LaplaceCriterion, *, seed: int, sd: float = 0.4) -> np.ndarray:
+    """Return parameters of a drawn model: factors near `sd` on the diagonal, sensible fixed effects and dispersion."""
+    rng = np.random.default_rng(seed)
+    d, _, dispersion = criterion.sizes
+    if criterion.family.link.name == "inverse":
+        sd /= 4.0  # linear predictors stay away from 0, where the density is not smooth
+    diagonal = np.array([row == column for _, row, column in criterion.layout.entries()])
+    theta = np.where(diagonal, sd, 0.3 * sd) * rng.uniform(0.7, 1.3, d)
+    level = 2.0 if criterion.family.link.name == "inverse" else 0.3
+    beta = criterion.basis.R @ (np.array([level, 0.2, -0.1]))
+    return np.concatenate([theta, beta, [-0.8] * dispersion])
