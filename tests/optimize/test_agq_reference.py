@@ -141,9 +141,40 @@ def grid_value(model: Model, beta: np.ndarray, sd: float) -> float:
 
 @pytest.mark.parametrize("random", ["(1 + a | g)", "(1 | g) + (0 + a | g)", "(1 + a + x | g)"])
 def test_several_columns_converge_to_a_certified_minimum(random):
-    model = drawn(Binomial("logit"), random, seed=3, levels=20, rows=300)
-    values = [minimum(model, n)[1] for n in (5, 7, 9)]
-    assert all(m.optimum.converged for m in values)
-    assert abs(values[2].point.value - values[1].point.value) < 1e-2
-    assert all(b.derivative >= 0.0 for m in values for b in m.optimum.boundary)
-    assert any(m.optimum.boundary for m in values)  # the slopes do not vary in these data
+    model = drawn(Binomial("logit"), random, seed=3, levels=20, rows=300, slope=0.5)
+    found = [minimum(model, n)[1] for n in (5, 7, 9)]
+    assert all(m.optimum.converged for m in found)
+    assert not any(m.optimum.boundary for m in found)
+    assert abs(found[2].point.value - found[1].point.value) < 1e-5
+    assert abs(found[1].point.value - found[0].point.value) < 1e-3
+
+
+@pytest.mark.parametrize("nagq", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("random", "seed", "zero"),
+    [
+        ("(1 | g) + (0 + a | g)", 0, [1]),
+        ("(1 | g) + (0 + a | g)", 2, [0, 1]),
+        ("(1 + a | g)", 0, [2]),
+    ],
+)
+def test_a_variance_of_zero_is_found_and_certified(random, seed, zero, nagq):
+    model = drawn(Binomial("logit"), random, seed=seed, levels=20, rows=120)
+    _, found = minimum(model, nagq)
+    assert found.optimum.converged
+    assert [i for i in range(len(found.theta)) if found.x[i] == 0.0] == zero
+    assert len(found.optimum.boundary) == (len(zero) if "||" in random or "+ (" in random else 1)
+    assert all(b.derivative > 0.0 for b in found.optimum.boundary)
+
+
+@pytest.mark.parametrize("nagq", [1, 5, 7, 9])
+def test_a_minimum_of_rank_two_of_three_is_found(nagq):
+    """The search comes close to rank 2 along a bent valley: it must be put onto the boundary on the way."""
+    _, found = minimum(drawn(Binomial("logit"), "(1 + a + x | g)", seed=2, levels=20, rows=300), nagq)
+    assert found.optimum.converged
+    assert found.x[5] == 0.0
+    assert found.x[3] > 1e-3
+    (boundary,) = found.optimum.boundary
+    assert boundary.derivative > 0.0
+    if nagq > 1:
+        assert found.point.value == pytest.approx(710.84497, abs=1e-4)

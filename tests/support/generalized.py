@@ -60,13 +60,18 @@ def of_case(case: dict) -> Model:
     return Model(rows, family_of(NAMES.get(case["family"], case["family"]), case["link"]), trials)
 
 
-def drawn(family: Family, random: str, *, seed: int, levels: int = 8, rows: int = 80) -> Model:
-    """Draw a model with two fixed slopes, an offset, weights or trials, and the given random part over the factor g."""
+def drawn(family: Family, random: str, *, seed: int, levels: int = 8, rows: int = 80, slope: float = 0.0) -> Model:
+    """Draw a model with two fixed slopes, an offset, weights or trials, and the given random part over the factor g.
+
+    The intercept varies over the levels with standard deviation 0.4, the slopes of a and x with the one given.
+    """
     rng = np.random.default_rng(seed)
     g = rng.permutation(np.arange(rows) % levels)
     frame = pd.DataFrame({"a": rng.normal(size=rows), "x": rng.normal(size=rows), "off": 0.2 * rng.normal(size=rows)})
     frame["g"] = [f"level{j}" for j in g]
     eta = 0.3 + 0.2 * frame["a"] + frame["off"] + 0.4 * rng.normal(size=levels)[g]
+    if slope:
+        eta += (slope * rng.normal(size=(levels, 2))[g] * frame[["a", "x"]].to_numpy()).sum(axis=1)
     if family.link.name == "inverse":
         eta = 2.0 + 0.2 * frame["off"]
     weights = rng.integers(1, 6, rows).astype(float) if family.name == "binomial" else rng.uniform(0.5, 2.0, rows)

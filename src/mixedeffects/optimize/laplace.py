@@ -117,9 +117,9 @@ def minimize_laplace(
         found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=control.max_evaluations, near=point)
         x, B, point = found.x, found.curvature, found.point
         trace += found.trace
-    x, point = _canonical(count if not criterion.joint else fast, x, point)
     function = fast if criterion.joint else count
     for _ in range(_POLISHES):
+        x, point = _canonical(function, x, point)
         hessian, _n = differences(function, x, point, _STEP / np.sqrt(_diagonal(B)))
         exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, near=point, learn=False)
         trace += exact.trace[1:]
@@ -128,8 +128,8 @@ def minimize_laplace(
             break
     # A decrement of 1e-9 leaves up to 3e-5 standard errors; one more step leaves next to nothing.
     last = descend(function, x, hessian, tolerance=_ROUNDING, max_evaluations=2, near=point, learn=False)
-    x, point = last.x, last.point
     trace += last.trace[1:]
+    x, point = _canonical(function, last.x, last.point)  # the steps lead close to a zero, not to it
     return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
 
 
