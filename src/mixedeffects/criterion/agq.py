@@ -152,7 +152,7 @@ class AgqCriterion:
         """Put the derivative of the criterion itself in place of the core's G, which differs by the error of the rule.
 
         The gradient in Lambda is 2 G Lambda. Where a column of Lambda is 0, that of G is found from two small multiples
-        of the unit vector: the gradient is odd in them.
+        of the unit vector: the gradient is odd in them. (Should there be no mode there, the core's G stays.)
         """
         layout, d = self.layout, len(theta)
         slopes = layout.factors(0.5 * point.gradient[:d])
@@ -164,6 +164,8 @@ class AgqCriterion:
                 moved = theta.copy()
                 moved[place] = h
                 near = self._at(moved, beta, t, point.raw["s"])
+                if not np.isfinite(near.value):
+                    return
                 found.append(layout.factors(0.5 * near.gradient[:d])[term][:, c] / h)
             slopes[term][:, c] = (4.0 * found[0] - found[1]) / 3.0
         for term, (L, slope) in enumerate(zip(layout.factors(theta), slopes, strict=True)):
@@ -208,7 +210,7 @@ def agq_criterion(laplace: LaplaceCriterion, nagq: int) -> AgqCriterion:
 
 
 def _symmetric(L: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric G (k, k) whose G L has the given lower triangle, or itself has it in a zero column of L."""
+    """The symmetric G (k, k) for which G L, or G itself where L is canonical and has a zero column, has these entries."""
     k = len(L)
     G = np.zeros((k, k))
     for j in reversed(range(k)):
