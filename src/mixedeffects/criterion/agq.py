@@ -210,7 +210,7 @@ def agq_criterion(laplace: LaplaceCriterion, nagq: int) -> AgqCriterion:
 
 
 def _symmetric(L: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric G (k, k) for which G L, or G itself where L is canonical and has a zero column, has these entries."""
+    """The symmetric G (k, k) for which G L, or G itself in a zero column of the canonical L, has these entries."""
     k = len(L)
     G = np.zeros((k, k))
     for j in reversed(range(k)):
