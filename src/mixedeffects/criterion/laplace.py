@@ -46,8 +46,8 @@ class LaplacePoint:
 class LaplaceCriterion:
     """Minus twice the Laplace approximation of the log-likelihood, in the working columns.
 
-    The parameters are theta (d), beta (p) and, in a family with a dispersion, its logarithm t; with `joint` beta is part
-    of the mode and no parameter (the fast approximation).
+    The parameters are theta (d), beta (p) and, in a family with a dispersion, its logarithm t; with `joint` beta is
+    part of the mode and no parameter (the fast approximation).
 
     Attributes
     ----------

@@ -154,9 +154,7 @@ def _first(criterion: LaplaceCriterion, start: NDArray[np.float64]) -> LaplacePo
         beta = np.linalg.lstsq(design.X, np.full(design.nobs, level), rcond=None)[0]
     from mixedeffects.criterion.laplace import LaplacePoint
 
-    zero = [
-        np.zeros((J, k)) for J, k in zip(criterion.layout.n_levels, criterion.layout.block_widths, strict=True)
-    ]
+    zero = [np.zeros((J, k)) for J, k in zip(criterion.layout.n_levels, criterion.layout.block_widths, strict=True)]
     return LaplacePoint(value=np.inf, gradient=np.empty(0), raw={"beta": criterion.basis.R @ beta, "s": zero})
 
 
@@ -245,7 +243,8 @@ def _message(converged: bool, decrement: float, smallest: float, rises: bool) ->
         return f"not converged: one more Newton step promises {decrement:.2g} in the criterion"
     if not rises:
         return "not converged: variance in a direction that has none would lower the criterion"
-    return f"not converged: the data do not determine all parameters (smallest eigenvalue {smallest:.2g} of the scaled Hessian)"
+    flat = f"smallest eigenvalue {smallest:.2g} of the scaled Hessian"
+    return f"not converged: the data do not determine all parameters ({flat})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -33,14 +33,17 @@ class Point(Protocol):
     def gradient(self) -> NDArray[np.float64]: ...  # noqa: D102
 
 
-class Function(Protocol):
+PointT = TypeVar("PointT", bound=Point)
+
+
+class Function(Protocol[PointT]):
     """The function; `near` is the best point so far, from which an inner iteration may start."""
 
-    def __call__(self, x: NDArray[np.float64], near: Point | None) -> Point: ...  # noqa: D102
+    def __call__(self, x: NDArray[np.float64], near: PointT | None) -> PointT: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Descent:
+class Descent(Generic[PointT]):
     """Where the search ended.
 
     Attributes
@@ -62,7 +65,7 @@ class Descent:
     """
 
     x: NDArray[np.float64]
-    point: Point
+    point: PointT
     curvature: NDArray[np.float64]
     decrement: float
     converged: bool
@@ -71,15 +74,15 @@ class Descent:
 
 
 def descend(
-    function: Function,
+    function: Function[PointT],
     start: NDArray[np.float64],
     curvature: NDArray[np.float64],
     *,
     tolerance: float,
     max_evaluations: int,
-    near: Point | None = None,
+    near: PointT | None = None,
     learn: bool = True,
-) -> Descent:
+) -> Descent[PointT]:
     """Minimize a smooth function.
 
     Parameters
@@ -151,7 +154,7 @@ def descend(
 
 
 def differences(
-    function: Function, x: NDArray[np.float64], near: Point, step: NDArray[np.float64]
+    function: Function[PointT], x: NDArray[np.float64], near: PointT, step: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], int]:
     """Hessian by central differences of the exact gradient, (m, m), and the calls it took.
 
@@ -177,7 +180,7 @@ def differences(
 
 def _scale(B: NDArray[np.float64]) -> NDArray[np.float64]:
     diagonal = np.abs(np.diag(B))
-    return np.sqrt(np.maximum(diagonal, 1e-6 * diagonal.max(initial=1e-300)))
+    return np.asarray(np.sqrt(np.maximum(diagonal, 1e-6 * diagonal.max(initial=1e-300))), dtype=np.float64)
 
 
 def _eigen(B: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -219,9 +222,7 @@ def _step(
     return np.asarray(vectors @ step / scale, dtype=np.float64)
 
 
-def _learnt(
-    B: NDArray[np.float64], step: NDArray[np.float64], change: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _learnt(B: NDArray[np.float64], step: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
     along = B @ step
     curved, model = float(step @ change), float(step @ along)
     if curved > 1e-10 * np.linalg.norm(step) * np.linalg.norm(change) and model > 0.0:

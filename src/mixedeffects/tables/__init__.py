@@ -15,5 +15,6 @@ __all__ = [
     "RandomTermCovariance",
     "Summary",
     "VarCorr",
+    "glmm_title",
     "lmm_title",
 ]
