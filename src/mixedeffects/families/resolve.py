@@ -1,0 +1,68 @@
+"""A family from what a user gives as `family` and `link`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mixedeffects.errors import DataError
+from mixedeffects.families.base import Family
+from mixedeffects.families.beta import Beta
+from mixedeffects.families.binomial import Binomial
+from mixedeffects.families.gamma import Gamma
+from mixedeffects.families.gaussian import Gaussian
+from mixedeffects.families.inverse_gaussian import InverseGaussian
+from mixedeffects.families.links import link_of
+from mixedeffects.families.negative_binomial import NegativeBinomial
+from mixedeffects.families.negative_binomial1 import NegativeBinomial1
+from mixedeffects.families.poisson import Poisson
+
+if TYPE_CHECKING:
+    from mixedeffects.families.link import Link
+
+_CLASSES: tuple[type[Family[Any]], ...] = (
+    Binomial,
+    Poisson,
+    Gamma,
+    InverseGaussian,
+    NegativeBinomial,
+    NegativeBinomial1,
+    Beta,
+    Gaussian,
+)
+# A new family is one class above; further names for one stand here.
+FAMILIES: dict[str, type[Family[Any]]] = {one.name: one for one in _CLASSES} | {"nb2": NegativeBinomial}
+
+
+def family_of(family: Any, link: str | Link | None = None) -> Family[Any]:
+    """Return the family that is named, or the family itself.
+
+    Parameters
+    ----------
+    family : str, Family or class of families
+        One of "binomial", "poisson", "gamma", "inverse_gaussian", "negative_binomial" (or "nb2"),
+        "negative_binomial1", "beta", "gaussian"; or an object such as ``Binomial(link="probit")``.
+    link : str or Link, optional
+        Link of a named family; its default link if it is left out. A family object has a link already.
+
+    Raises
+    ------
+    DataError
+        For an unknown family, for a link that does not go with it, or for a family object with another link.
+    """
+    if isinstance(family, Family):
+        if link is not None and link_of(link) != family.link:
+            raise DataError(
+                f"link={link!r} contradicts family={family!r}: give the link inside the family, or name the family "
+                f"({family.name!r})"
+            )
+        return family
+    kind = family
+    if isinstance(family, str):
+        if family not in FAMILIES:
+            names = ", ".join(map(repr, FAMILIES))
+            raise DataError(f"family={family!r} is not known; the families are {names}, or an object of me.families")
+        kind = FAMILIES[family]
+    if not (isinstance(kind, type) and issubclass(kind, Family)):
+        raise DataError(f"family must be a name or an object such as me.families.Binomial(), not {family!r}")
+    # Every concrete family has a default link.
+    return kind() if link is None else kind(link)  # type: ignore[call-arg]
