@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mixedeffects.api import lmer
+from mixedeffects.api import glmer, lmer
 from mixedeffects.control import Control
 from mixedeffects.design import Design, design
 from mixedeffects.errors import (
@@ -28,7 +28,7 @@ from mixedeffects.results import LmmResult
 from mixedeffects.results.compare import anova
 
 if TYPE_CHECKING:
-    from mixedeffects import datasets
+    from mixedeffects import datasets, families
     from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
     from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
     from mixedeffects.results.pooling import compare_pooling, hausman_test, lm_list, ridge_equivalent, within_between
@@ -57,6 +57,8 @@ __all__ = [
     "design",
     "exact_lrt",
     "exact_rlrt",
+    "families",
+    "glmer",
     "hausman_test",
     "lm_list",
     "lmer",
@@ -82,8 +84,8 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "datasets":
-        return import_module("mixedeffects.datasets")
+    if name in ("datasets", "families"):
+        return import_module(f"mixedeffects.{name}")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'mixedeffects' has no attribute {name!r}")

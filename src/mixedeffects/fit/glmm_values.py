@@ -61,7 +61,7 @@ def residuals(fit: GlmmFit, kind: Kind, *, marginal: bool = False, rng: Any = No
     if kind == "response":
         return y - mu
     if kind == "working":
-        return np.asarray((y - mu) / family.link.derivatives(eta)[1], dtype=np.float64)
+        return np.asarray((y - mu) / family.link.derivatives(eta).d1, dtype=np.float64)
     if kind == "deviance":
         return np.asarray(np.sign(y - mu) * np.sqrt(family.deviance(y, mu, w, t)), dtype=np.float64)
     if kind == "quantile":
