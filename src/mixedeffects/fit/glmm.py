@@ -13,6 +13,7 @@ from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
 from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import DataError
 from mixedeffects.fit.record import LmmFit
+from mixedeffects.fit.separation import verdict
 from mixedeffects.optimize.laplace import minimize_laplace
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     criterion = laplace_criterion(design, family, trials, n_threads=control.n_threads).with_joint(nagq == 0)
     terms = [(term.key, term.names) for term in design.terms]
     minimum = minimize_laplace(criterion, terms, control)
+    widest = max((float(np.sqrt((L**2).sum(axis=1)).max()) for L in _working_factors(criterion, minimum)), default=0.0)
+    separated = verdict(design, family, minimum.point.raw["eta"], widest)
+    if separated is not None:
+        minimum = replace(minimum, optimum=replace(minimum.optimum, converged=False, message=separated))
     solution, joint = _solution(criterion, minimum)
     return GlmmFit(
         model=design,
@@ -108,6 +113,10 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         log_dispersion=criterion.split(minimum.x)[2],
         joint_vcov=joint,
     )
+
+
+def _working_factors(criterion: LaplaceCriterion, minimum: LaplaceMinimum) -> list[NDArray[np.float64]]:
+    return criterion.layout.factors(minimum.x[: criterion.sizes[0]])
 
 
 def _solution(criterion: LaplaceCriterion, minimum: LaplaceMinimum) -> tuple[Solution, NDArray[np.float64]]:

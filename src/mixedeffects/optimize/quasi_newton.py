@@ -223,12 +223,17 @@ def _step(
 
 
 def _learnt(B: NDArray[np.float64], step: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
+    scale = _scale(B)  # products are compared with lengths in units in which they can be
+
+    def length(of_step: NDArray[np.float64], of_gradient: NDArray[np.float64]) -> float:
+        return float(np.linalg.norm(of_step * scale) * np.linalg.norm(of_gradient / scale))
+
     along = B @ step
     curved, model = float(step @ change), float(step @ along)
-    if curved > 1e-10 * np.linalg.norm(step) * np.linalg.norm(change) and model > 0.0:
+    if curved > 1e-10 * length(step, change) and model > 0.0:
         return B + np.outer(change, change) / curved - np.outer(along, along) / model
     rest = change - along
     size = float(rest @ step)
-    if abs(size) > 1e-8 * np.linalg.norm(rest) * np.linalg.norm(step):
+    if abs(size) > 1e-8 * length(step, rest):
         return B + np.outer(rest, rest) / size
     return B

@@ -128,8 +128,8 @@ class GlmmResult(EstimateMethods, GlmmFit):
         Notes
         -----
         The errors are those of the linear mixed model at the conditional modes, with the covariance of the fixed
-        effects from the joint Hessian. With ``random="population"`` the mean is that of a group whose random effects are 0, not
-        the mean over groups.
+        effects from the joint Hessian. With ``random="population"`` the mean is that of a group whose random effects
+        are 0, not the mean over groups.
         """
         from mixedeffects.predict.prediction import predict
 
@@ -185,7 +185,7 @@ class GlmmResult(EstimateMethods, GlmmFit):
         """Wald tests of linear hypotheses, as those of a linear mixed model with the normal distribution."""
         return _anova.linear_test(self, L, rhs, "normal")
 
-    def confint(self, level: float = 0.95, params: str | Sequence[str] | None = None) -> IntervalFrame:
+    def confint(self, level: float = 0.95, params: str | Sequence[str] = "beta_") -> IntervalFrame:
         """Wald intervals of the fixed effects: index parameter, columns lower and upper."""
         found = intervals.confint_wald(self, level, params)
         return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
