@@ -180,7 +180,7 @@ def differences(
 
 def _scale(B: NDArray[np.float64]) -> NDArray[np.float64]:
     diagonal = np.abs(np.diag(B))
-    return np.asarray(np.sqrt(np.maximum(diagonal, 1e-6 * diagonal.max(initial=1e-300))), dtype=np.float64)
+    return np.asarray(np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300))), dtype=np.float64)
 
 
 def _eigen(B: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
