@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mixedeffects import datasets, families
     from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
     from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
+    from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.results.pooling import compare_pooling, hausman_test, lm_list, ridge_equivalent, within_between
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "DroppedRowsWarning",
     "Formula",
     "FormulaError",
+    "GlmmResult",
     "LmmResult",
     "MixedEffectsError",
     "MixedEffectsWarning",
@@ -71,6 +73,7 @@ __all__ = [
 # Imported at first use: what a session may never need should not slow its start.
 _LATER = {
     "bootstrap_lrt": "mixedeffects.inference.bootstrap_lrt",
+    "GlmmResult": "mixedeffects.results.glmm",
     "exact_lrt": "mixedeffects.inference.rlrt",
     "exact_rlrt": "mixedeffects.inference.rlrt",
     "compare_pooling": "mixedeffects.results.pooling",
@@ -79,6 +82,10 @@ _LATER = {
     "ridge_equivalent": "mixedeffects.results.pooling",
     "within_between": "mixedeffects.results.pooling",
 }
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -148,8 +148,16 @@ def glmer(
         of weight w counts as w rows. Rows of weight 0 are dropped.
     offset : str or array-like (n,), optional
         Known part of the linear predictor.
-    contrasts, missing, start, control, functions
-        As for `lmer`; `start` is theta.
+    contrasts : mapping, optional
+        As for `lmer`.
+    missing : {"drop", "raise"}
+        What to do about rows with missing values.
+    start : array-like (d,), optional
+        Starting value of theta.
+    control : Control, optional
+        Options of the optimizer.
+    functions : mapping of str to callable, optional
+        Functions that the formula may call besides NumPy's.
 
     Returns
     -------

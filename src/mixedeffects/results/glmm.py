@@ -104,8 +104,10 @@ class GlmmResult(EstimateMethods, GlmmFit):
         ----------
         data : data frame or dict of columns, optional
             New rows, without the response; by default the rows that the fit used.
-        random, new_levels, offset
-            As for a linear mixed model (docs/prediction.md).
+        random : {"conditional", "population"}, list of str, or str
+            Which random effects are predicted, as for a linear mixed model (docs/prediction.md).
+        new_levels : {"error", "population"}
+            What to do about levels that the fit does not know.
         kind : {"response", "link"}
             The mean g^-1(eta), or eta = X beta + Z b + offset.
         interval : {None, "confidence"}
@@ -114,6 +116,8 @@ class GlmmResult(EstimateMethods, GlmmFit):
             Level of the interval.
         se : bool
             Give standard errors without an interval; those of a mean are |mu'(eta)| times those of eta.
+        offset : str, array-like or number, optional
+            That of new rows, where the fit had it as values.
 
         Returns
         -------
@@ -182,11 +186,36 @@ class GlmmResult(EstimateMethods, GlmmFit):
         return noted(table.to_frame(), table.notes)
 
     def test(self, L: Any, rhs: Any = 0.0) -> TTest | FTest:
-        """Wald tests of linear hypotheses, as those of a linear mixed model with the normal distribution."""
+        """Wald tests of linear hypotheses about the fixed effects.
+
+        Parameters
+        ----------
+        L : array-like, str, or sequence of str
+            Coefficients over all fixed effects, one row per hypothesis, or text such as ``"x = 0"``.
+        rhs : float or array-like
+            Values under the hypotheses, for arrays.
+
+        Returns
+        -------
+        TTest with infinite df for one hypothesis, FTest with infinite df_den for several
+        """
         return _anova.linear_test(self, L, rhs, "normal")
 
     def confint(self, level: float = 0.95, params: str | Sequence[str] = "beta_") -> IntervalFrame:
-        """Wald intervals of the fixed effects: index parameter, columns lower and upper."""
+        """Wald intervals of the fixed effects.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level.
+        params : str or sequence of str
+            Names of coefficients; ``"beta_"`` for all.
+
+        Returns
+        -------
+        DataFrame
+            Index parameter, columns lower and upper.
+        """
         found = intervals.confint_wald(self, level, params)
         return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
 
