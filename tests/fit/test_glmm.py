@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -156,3 +158,27 @@ def test_a_row_with_its_own_effect_is_allowed(herds):
     herds = herds.assign(obs=np.arange(len(herds)))
     fit = me.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd) + (1 | obs)", herds)
     assert fit.ngroups == {"obs": 56, "herd": 15}
+
+
+def test_fits_travel_as_those_of_lmer_do(fit):
+    again = pickle.loads(pickle.dumps(fit))
+    assert again.criterion == fit.criterion
+    assert str(again) == str(fit)
+    np.testing.assert_allclose(again.ranef.condvar["herd"], fit.ranef.condvar["herd"], rtol=1e-12)
+    new = {"period": ["1", "4"], "herd": ["3", "3"]}
+    pd.testing.assert_frame_equal(again.predict(new, se=True), fit.predict(new, se=True))
+
+
+def test_likelihoods_of_other_kinds_are_not_compared(herds, fit):
+    linear = me.lmer("size ~ period + (1 | herd)", herds)
+    fast = me.glmer(HERDS, herds, nagq=0)
+    for other in (linear, fast):
+        with pytest.raises(me.DataError, match="are models of other kinds"):
+            me.anova(fit, other)
+
+
+def test_it_is_frozen(fit):
+    with pytest.raises(AttributeError):
+        fit.nagq = 0
+    with pytest.raises(ValueError, match="read-only"):
+        fit.solution.beta[0] = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +12,12 @@ from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
 from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import DataError
+from mixedeffects.fit.effects import linear_predictor
 from mixedeffects.fit.record import LmmFit
 from mixedeffects.fit.separation import verdict
+from mixedeffects.optimize import Optimum
 from mixedeffects.optimize.laplace import minimize_laplace
+from mixedeffects.optimize.record import Known
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,6 +70,12 @@ class GlmmFit(LmmFit):
         """Number of estimated parameters: fixed effects, theta, and the dispersion if there is one."""
         return len(self.solution.beta) + len(self.solution.theta) + int(self.distribution.has_dispersion)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = ("model", "solution", "control", "distribution", "nagq", "log_dispersion", "joint_vcov")
+        optimum = {f.name: getattr(self.optimum, f.name) for f in fields(self.optimum) if f.name != "smallest"}
+        parts = {name: getattr(self, name) for name in kept}
+        return restored, (type(self), parts, optimum, self.optimum.min_eigenvalue)
+
 
 def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control) -> GlmmFit:
     """Fit a design by maximum likelihood.
@@ -89,7 +98,7 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     ConvergenceError
         If there is no mode at the starting value.
     """
-    trials = np.ones(design.nobs) if design.weights is None else design.weights
+    trials = _trials(design)
     family.check_response(design.y, trials, design.formula.response)
     if control.fixed_theta is not None:
         raise DataError("fixed_theta is for lmer; glmer has no such option yet")
@@ -103,7 +112,7 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     solution, joint = _solution(criterion, minimum)
     return GlmmFit(
         model=design,
-        objective=_working(criterion, minimum, trials),
+        objective=_working(design, family, minimum.point.raw["eta"], criterion.split(minimum.x)[2]),
         solution=solution,
         optimum=minimum.optimum,
         control=control,
@@ -142,11 +151,29 @@ def _inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(half @ half.T, dtype=np.float64)
 
 
-def _working(criterion: LaplaceCriterion, minimum: LaplaceMinimum, trials: NDArray[np.float64]) -> GaussianCriterion:
+def _working(design: Design, family: Family[Any], eta: NDArray[np.float64], t: float) -> GaussianCriterion:
     """The linear mixed model at the modes: observed weights, or expected ones where an observed one is not positive."""
-    design, eta = criterion.design, minimum.point.raw["eta"]
-    found = criterion.family.derivatives(design.y, eta, trials, criterion.split(minimum.x)[2])
+    found = family.derivatives(design.y, eta, _trials(design), t)
     W = -found.d2 if (found.d2 < 0.0).all() else found.expected
     W = np.maximum(W, _LEAST_WEIGHT * W.max())
     working = replace(design, y=eta + found.d1 / W, weights=W)
     return gaussian_criterion(cross_products(working), reml=False)
+
+
+def _trials(design: Design) -> NDArray[np.float64]:
+    return np.ones(design.nobs) if design.weights is None else design.weights
+
+
+def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any], smallest: float) -> GlmmFit:
+    """Make a fit of what `GlmmFit.__reduce__` kept; no search."""
+    model, family = parts["model"], parts["distribution"]
+    laplace = laplace_criterion(model, family, _trials(model), n_threads=parts["control"].n_threads)
+    known = Optimum(**optimum, smallest=Known(smallest))
+    fit = kind(
+        **parts,
+        laplace=laplace.with_joint(parts["nagq"] == 0),
+        optimum=known,
+        objective=laplace,  # type: ignore[arg-type]
+    )
+    eta = linear_predictor(fit)
+    return replace(fit, objective=_working(model, family, eta, fit.log_dispersion))

@@ -12,7 +12,7 @@ from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
 from mixedeffects.optimize.minimize import without_small
 from mixedeffects.optimize.quasi_newton import descend, differences
-from mixedeffects.optimize.record import Optimum, TracePoint
+from mixedeffects.optimize.record import Known, Optimum, TracePoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,7 +231,7 @@ def _minimum(
         boundary=boundary,
         message=_message(converged, decrement, float(values[0]), rises),
         trace=tuple(trace),
-        smallest=_Known(float(np.linalg.eigvalsh(hessian[np.ix_(free, free)])[0])),
+        smallest=Known(float(np.linalg.eigvalsh(hessian[np.ix_(free, free)])[0])),
     )
     return LaplaceMinimum(x=x, point=point, hessian=hessian, theta=layout.theta(factors), optimum=optimum)
 
@@ -245,11 +245,3 @@ def _message(converged: bool, decrement: float, smallest: float, rises: bool) ->
         return "not converged: variance in a direction that has none would lower the criterion"
     flat = f"smallest eigenvalue {smallest:.2g} of the scaled Hessian"
     return f"not converged: the data do not determine all parameters ({flat})"
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    value: float
-
-    def __call__(self) -> float:
-        return self.value

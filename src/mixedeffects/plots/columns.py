@@ -26,9 +26,13 @@ def response_name(fit: LmmFit) -> str:
 
 
 def axis_label(fit: LmmFit, name: str) -> str:
-    """A column with its unit where the data tell it: ``Reaction (ms)``."""
+    """A column with its unit where the data tell it, ``Reaction (ms)``; a unit that repeats the name is left out."""
     unit = fit.model.units.get(name)
-    return f"{name} ({unit})" if unit else name
+    return f"{name} ({unit})" if unit and _singular(unit) != _singular(name) else name
+
+
+def _singular(word: str) -> str:
+    return word.strip().casefold().removesuffix("s")
 
 
 def response_label(fit: LmmFit) -> str:

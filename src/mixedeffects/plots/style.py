@@ -122,6 +122,8 @@ def panel_axes(
             _small_text(one)
             if j + columns >= n:  # the lowest panel of its column
                 one.tick_params(labelbottom=True)
+            if n <= j + columns < rows * columns:  # its labels have the empty place below; no row moves down for them
+                one.xaxis.set_in_layout(not share)
     for one in axes:
         plain(one)
     return axes
