@@ -27,6 +27,8 @@ _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
+_INNER_ROUGH = 1e-4  # what one more inner step may gain while a start is looked for
+_WORTH_A_THREAD = 5000  # rows times parameters
 _FREE = 1e-7  # of the criterion: what a point on the boundary may cost
 _POLISHES = 4
 _FLAT = 1e-8  # of the largest eigenvalue of the scaled Hessian: the data do not determine such a direction
@@ -97,7 +99,8 @@ def minimize_laplace(
     leads close to the minimum, and Newton steps with the exact Hessian to it. A covariance matrix that is nearly
     singular is made so where that costs nothing.
     """
-    fast = _Count(criterion.with_joint(True))
+    # Only a start is wanted of the fast approximation, unless it is the criterion itself.
+    fast = _Count(criterion if criterion.joint else criterion.with_joint(True, inner=_INNER_ROUGH))
     start, curvature = _start(criterion, control)
     near = _first(criterion, start)
     found = descend(fast, start, curvature, tolerance=_ROUGH, max_evaluations=control.max_evaluations, near=near)
@@ -115,14 +118,17 @@ def minimize_laplace(
         trace += found.trace
     x, point = _canonical(count if not criterion.joint else fast, x, point)
     function = fast if criterion.joint else count
+    parallel = criterion.compiled and control.n_threads > 1 and criterion.design.nobs * len(x) > _WORTH_A_THREAD
+    twins = [_Count(criterion.twin())] if parallel else []
     for _ in range(_POLISHES):
-        hessian, _n = differences(function, x, point, _STEP / np.sqrt(_diagonal(B)))
+        hessian = differences([function, *twins], x, point, _STEP / np.sqrt(_diagonal(B)))
         exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, near=point, learn=False)
         trace += exact.trace[1:]
         x, point, B = exact.x, exact.point, hessian
         if exact.converged and exact.trace[0].newton_decrement < _SAME:
             break
-    return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, exact.decrement)
+    n_evaluations = fast.n + count.n + sum(twin.n for twin in twins)
+    return _minimum(criterion, terms, x, point, hessian, trace, n_evaluations, exact.decrement)
 
 
 def _start(criterion: LaplaceCriterion, control: Control) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -10,6 +11,8 @@ import numpy as np
 from mixedeffects.optimize.record import TracePoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 _LEAST = 1e-8  # of the largest curvature: flatter directions count as flat
@@ -154,14 +157,14 @@ def descend(
 
 
 def differences(
-    function: Function[PointT], x: NDArray[np.float64], near: PointT, step: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], int]:
-    """Hessian by central differences of the exact gradient, (m, m), and the calls it took.
+    functions: Sequence[Function[PointT]], x: NDArray[np.float64], near: PointT, step: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Hessian by central differences of the exact gradient, (m, m).
 
     Parameters
     ----------
-    function : Function
-        Gives the gradient.
+    functions : sequence of Function
+        Copies of one function, each used by one thread at a time; one is enough.
     x : ndarray (m,)
         Where.
     near : Point
@@ -169,13 +172,25 @@ def differences(
     step : ndarray (m,)
         Half the distance between the two points of each parameter.
     """
-    m = len(x)
-    H = np.empty((m, m))
-    for i in range(m):
-        e = np.zeros(m)
+
+    def row(function: Function[PointT], i: int) -> NDArray[np.float64]:
+        e = np.zeros(len(x))
         e[i] = step[i]
-        H[i] = (function(x + e, near).gradient - function(x - e, near).gradient) / (2.0 * step[i])
-    return 0.5 * (H + H.T), 2 * m
+        change = function(x + e, near).gradient - function(x - e, near).gradient
+        return np.asarray(change / (2.0 * step[i]), dtype=np.float64)
+
+    def share(k: int) -> list[NDArray[np.float64]]:
+        return [row(functions[k], i) for i in range(k, len(x), len(functions))]
+
+    if len(functions) == 1:
+        shares = [share(0)]
+    else:
+        with ThreadPoolExecutor(len(functions)) as pool:
+            shares = list(pool.map(share, range(len(functions))))
+    H = np.empty((len(x), len(x)))
+    for k, rows in enumerate(shares):
+        H[k :: len(functions)] = np.array(rows).reshape(-1, len(x))
+    return np.asarray(0.5 * (H + H.T), dtype=np.float64)
 
 
 def _scale(B: NDArray[np.float64]) -> NDArray[np.float64]:
