@@ -126,8 +126,14 @@ def test_equal_means_have_no_effect_between() -> None:
     assert np.isnan(pick(found, "between")).all()
     assert np.isnan(found.test.p_value)
     assert found.f_test is None
-    assert "Days are determined by other columns" in found.notes[-1]
-    assert "No contextual effect" in repr(found)
+    assert found.notes[-1] == (
+        "The means of Days are equal in all levels of Subject: the given model has the effects within groups, there is "
+        "nothing to test."
+    )
+    assert_close(pick(found, "given"), pick(found, "within"), 1e-10)
+    assert "nothing to test" in repr(found)
+    both = within_between("Reaction ~ Days + x + (1 | Subject)", data.assign(x=np.sin(np.arange(180.0) ** 2)))
+    assert "there is no effect between groups to estimate or test" in both.notes[-1]
 
 
 def test_a_mean_that_is_in_the_model_already() -> None:
@@ -136,6 +142,7 @@ def test_a_mean_that_is_in_the_model_already() -> None:
     found = within_between("mAch ~ ses + own + (1 | school)", data)
     assert np.isnan(pick(found, "contextual")[0])
     assert found.covariates == ("ses",)
+    assert "means of ses over the levels of school are determined by other columns" in found.notes[-1]
 
 
 def test_several_factors_and_the_group() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from mixedeffects.design.encoding import plain_encoding
 from mixedeffects.design.rank import estimable
 from mixedeffects.diagnostics.grouping import chosen_group
-from mixedeffects.diagnostics.hausman import varies_within
+from mixedeffects.diagnostics.hausman import level_means, varies_within
 from mixedeffects.errors import DataError
 from mixedeffects.formula.expressions import quoted_name
 from mixedeffects.inference.dispatch import checked_ddf, f_test, t_test
@@ -155,7 +155,7 @@ def within_between(
         given=fit,
         mundlak=mundlak,
         within_between=hybrid,
-        notes=(*notes, *_notes(fit, factor, names, mundlak, means)),
+        notes=(*notes, *_notes(fit, factor, chosen, mundlak, means)),
     )
 
 
@@ -282,13 +282,25 @@ def _tests(mundlak: LmmFit, tested: list[int], ddf: str) -> tuple[Wald, FTest | 
     return Wald(chi2.statistic * chi2.df_num, chi2.df_num, chi2.p_value), f_test(mundlak, L, ddf=ddf)
 
 
-def _notes(fit: LmmFit, factor: Factor, names: list[str], mundlak: LmmFit, means: str) -> list[str]:
+def _notes(fit: LmmFit, factor: Factor, chosen: list[int], mundlak: LmmFit, means: str) -> list[str]:
     notes = [f"Groups: {factor.name}, {factor.n_levels} levels; contextual = between - within."]
-    lost = [name for name in names if f"mean({name})" not in mundlak.model.kept_names]
+    names = fit.model.kept_names
+    lost = [j for j in chosen if f"mean({names[j]})" not in mundlak.model.kept_names]
+    same: set[int] = set()
     if lost:
+        found = level_means(fit.model, factor, np.array(lost, dtype=np.intp), weighted=means == "weighted")
+        same = {j for j, equal in zip(lost, found.equal, strict=True) if equal}
+    equal = ", ".join(names[j] for j in lost if j in same)
+    others = ", ".join(names[j] for j in lost if j not in same)
+    if equal:
+        what = "the given model has the effects within groups, there is nothing to test"
+        if len(same) < len(chosen):
+            what = "there is no effect between groups to estimate or test"
+        notes.append(f"The means of {equal} are equal in all levels of {factor.name}: {what}.")
+    if others:
         notes.append(
-            f"The group means of {', '.join(lost)} are determined by other columns (equal in all groups, perhaps): no "
-            "effect between groups can be told."
+            f"The means of {others} over the levels of {factor.name} are determined by other columns of the model: no "
+            "further effect between groups can be told."
         )
     if fit.model.weights is not None:
         notes.append(f"Group means are {means}.")

@@ -94,18 +94,6 @@ def block_covariance(fit: LmmFit, block: int) -> NDArray[np.float64]:
     return out
 
 
-def block_fixed(fit: LmmFit, block: int) -> NDArray[np.float64]:
-    """For each column of a block its fixed coefficient, 0 where it has none; once for columns of one name, (k,)."""
-    names, beta = list(fit.model.kept_names), fit.solution.beta
-    columns = block_names(fit, block)
-    return np.array(
-        [
-            beta[names.index(name)] if name in names and columns.index(name) == j else 0.0
-            for j, name in enumerate(columns)
-        ]
-    )
-
-
 def chosen_columns(fit: LmmFit, block: int, term: str | None) -> list[int]:
     """Positions of the columns of a block that have a name, or of all of them.
 

@@ -186,6 +186,7 @@ def legend(ax: Any, *, own: bool, title: str | None = None) -> None:
         made = ax.figure.legend(handles, labels, loc="outside upper center", ncols=3, columnspacing=1.2, **options)
     else:
         made = ax.legend(handles, labels, **options)
+    made.get_title().set_multialignment("center")
     for handle in made.legend_handles:
         handle.set_alpha(1.0)
         if handle.get_linestyle() in ("None", ""):
@@ -222,6 +223,16 @@ def level_ticks(ax: Any, labels: Sequence[str], axis: str = "y", name: str = "",
         side.set_ticks([])
         label(f"{name} ({len(labels):,} levels)")
     side.set_tick_params(length=0)
+
+
+def line_height() -> float:
+    """Height of a line of small text, in points."""
+    return SMALL * _LINE
+
+
+def text_width(text: str) -> float:
+    """About how wide small text is, in points."""
+    return SMALL * _DIGIT * len(text)
 
 
 def short(text: str, most: int = 16) -> str:

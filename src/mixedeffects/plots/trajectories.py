@@ -80,7 +80,7 @@ def trajectories_data(
     Returns
     -------
     dict of columns
-        group, level, panel (from 1, by increasing slope of the own line, or by its height where no slope in x is
+        group, level, panel (from 1, by increasing slope of the own line, or by its intercept where no slope in x is
         random), part ("data", or "partial" if other effects are subtracted; "own", "common"), x (levels of a category
         as 0, 1, ...), y.
 
