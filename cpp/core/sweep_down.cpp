@@ -73,10 +73,12 @@ bool Sweep<double>::collect_crowded() {
     if (!stage.crowded || stage.k > 64) return false;
     const int K = stage.k, Q = static_cast<int>(plan_.Q);
     collected_.assign(static_cast<std::size_t>(stage.n_nodes) * K * K, 0.0);
-    std::vector<double> CW;
+    std::vector<double> CW, W = root.K.v;  // mirrored: the product of symmetric matrices always calls on all threads
+    for (int c = 0; c < Q; ++c)
+        for (int r = 0; r < c; ++r) W[static_cast<std::size_t>(c) * Q + r] = W[static_cast<std::size_t>(r) * Q + c];
     for_each_panel(stage, plan_.Q, stage.C.data(), [&](const std::vector<double> &panel, int filled, int most, int first) {
         CW.resize(panel.size());
-        blas::symm_right(filled, Q, 1.0, root.K.v.data(), Q, panel.data(), most, 0.0, CW.data(), most);
+        blas::gemm('N', 'N', filled, Q, Q, 1.0, panel.data(), most, W.data(), Q, 0.0, CW.data(), most);
         for (int j = first; j < first + filled / K; ++j)
             for (int a = 0; a < K; ++a)
                 for (int b = 0; b < K; ++b) {
