@@ -209,12 +209,26 @@ def _check_groups(design: Design, factor: Factor, averages: NDArray[np.float64])
     """Refuse a model whose columns that are constant within the groups are as many as the groups."""
     varies, _ = varies_within(design, factor)
     between = np.column_stack([design.X[:, ~varies], averages])
-    rank = int(estimable(between).sum())
+    rank = int(_independent(between).sum())
     if rank >= factor.n_levels:
         raise DataError(
             f"{factor.n_levels} groups of {factor.name!r} for {rank} columns that vary between them only, group means "
             "included: they are fitted exactly. There must be more groups, or fewer covariates"
         )
+
+
+def _independent(X: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Columns of X that those before them do not determine.
+
+    Beside an intercept they are centred first: the deviations from the mean of a group are small next to a far origin
+    (seconds since 1970), and would pass for rounding errors.
+    """
+    origin = X.mean(axis=0)
+    constant = np.ptp(X, axis=0) == 0
+    if not (constant & (origin != 0)).any():
+        return estimable(X)
+    origin[constant] = 0.0
+    return estimable(np.asfortranarray(X - origin))
 
 
 def _fitted(
@@ -223,7 +237,7 @@ def _fitted(
     """Fit the model with these columns of the fixed part, each of them data from now on."""
     design = fit.model
     every = np.asfortranarray(np.column_stack([X, added]))
-    kept = estimable(every)
+    kept = _independent(every)
     all_names = (*names, *added_names)
     new = {name: every[:, j].copy() for j, name in enumerate(all_names) if name != "Intercept"}
     taken = [name for name in all_names if name not in design.kept_names and name in design.columns]
