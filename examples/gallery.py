@@ -1,4 +1,4 @@
-"""Draw every picture of docs/gallery.md from real data (Figure 23.1 of the lecture from simulated incomes).
+"""Draw every picture of docs/gallery.md: real data, and simulated incomes for the two kinds of groups.
 
     python examples/gallery.py [FOLDER]
 
@@ -31,18 +31,11 @@ def sleep_study():
     yield "caterpillar", fit.plot.caterpillar()
     yield "shrinkage", fit.plot.shrinkage()
     yield "trajectories", fit.plot.trajectories()
-    yield "spaghetti", reaction_times(fit)
+    yield "spaghetti", fit.plot.spaghetti(line_at=2)  # sleep deprivation begins after day 2
     yield "ranef_pairs", fit.plot.ranef_pairs()
     yield "profile", fit.plot.profile()
     yield "influence", fit.plot.influence(by="Subject")
     yield "lineup", fit.plot.lineup(rng=8)
-
-
-def reaction_times(fit):
-    """Figure 23.2: average reaction times; the line stands where sleep deprivation begins, after day 2."""
-    ax = fit.plot.spaghetti(line_at=2)
-    ax.set(xlabel="day of the study", ylabel="average reaction time (ms)")
-    return ax
 
 
 def one_column():
@@ -50,6 +43,14 @@ def one_column():
     fit = me.lmer("Yield ~ 1 + (1 | Batch)", me.datasets.load("Dyestuff"))
     yield "groups", fit.plot.groups()
     yield "shrinkage_strip", fit.plot.shrinkage()
+
+
+def several_factors():
+    """Yield trajectories of varieties within blocks, and of plates crossed with samples."""
+    oats = me.lmer("yield ~ nitro + Variety + (1 | Block/Variety)", me.datasets.load("Oats"))
+    yield "trajectories_nested", oats.plot.trajectories()
+    plates = me.lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", me.datasets.load("Penicillin"))
+    yield "trajectories_crossed", plates.plot.trajectories(x="sample", n=12)
 
 
 def many_levels():
@@ -70,7 +71,7 @@ def incomes(county_sd, error_sd, rng, n_counties=20, n_respondents=25):
 
 
 def two_kinds_of_groups():
-    """Figure 23.1: variation between counties on the left, within them on the right."""
+    """Variation between counties on the left, within them on the right."""
     rng = np.random.default_rng(231)
     _, axes = plt.subplots(1, 2, figsize=(7.0, 2.7), layout="constrained", sharey=True)
     for ax, (county_sd, error_sd) in zip(axes, [(8.0, 1.0), (1.0, 8.0)], strict=True):
@@ -95,7 +96,7 @@ def main(arguments):
     """Draw everything."""
     folder = Path(arguments[0]) if arguments else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    for pictures in (sleep_study(), one_column(), many_levels(), [("icc", two_kinds_of_groups())]):
+    for pictures in (sleep_study(), one_column(), several_factors(), many_levels(), [("icc", two_kinds_of_groups())]):
         for name, drawn in pictures:
             save(drawn, folder / f"{name}.png")
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")

@@ -142,7 +142,7 @@ Deletion deletion(const CrossProducts &all, const Rows &rows, const Basis &basis
         at = reduced.evaluate(theta, {}, Want::value);
         out.converged = true;
         out.n_evaluations = 1;
-    } else if (polish(reduced, options, out.theta, at, out.n_evaluations)) {
+    } else if (100 * count <= rows.n && polish(reduced, options, out.theta, at, out.n_evaluations)) {
         out.converged = true;
     } else {
         NewtonResult found = minimize(reduced, theta, {options.tolerance, options.max_evaluations, 1});

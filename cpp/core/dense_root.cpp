@@ -283,6 +283,16 @@ bool Root<double>::solve(const Plan &plan, const Factors<double> &factors) {
 }
 
 template <>
+void Root<double>::residual(const Plan &plan) {
+    const int p = plan.p, q = static_cast<int>(plan.Q);
+    if (q == 0) return;
+    s = Ay;
+    blas::symm_left(q, 1, -1.0, A.v.data(), q, modes.data(), q, 1.0, s.data(), q);
+    for (int c = 0; c < p; ++c)
+        for (int r = 0; r < q; ++r) s[r] -= AX[static_cast<std::size_t>(c) * q + r] * beta[c];
+}
+
+template <>
 void Root<double>::differentiate(const Plan &plan, const Factors<double> &factors) {
     const int p = plan.p, q = static_cast<int>(plan.Q);
     H.resize(plan.blocks.size());
@@ -314,10 +324,7 @@ void Root<double>::differentiate(const Plan &plan, const Factors<double> &factor
     }
     U = AX;
     blas::symm_left(q, p, 1.0, A.v.data(), q, Upsilon.data(), q, 1.0, U.data(), q);
-    s = Ay;
-    blas::symm_left(q, 1, -1.0, A.v.data(), q, modes.data(), q, 1.0, s.data(), q);
-    for (int c = 0; c < p; ++c)
-        for (int r = 0; r < q; ++r) s[r] -= AX[static_cast<std::size_t>(c) * q + r] * beta[c];
+    residual(plan);
 }
 
 // Values by the functions above; derivatives by K' = N S' N' - K A' K and the product rule.

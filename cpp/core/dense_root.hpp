@@ -103,6 +103,7 @@ struct Root {
     // Both return false when a factorisation fails.
     bool solve(const Plan &plan, const Factors<T> &factors);       // up to rss, beta and modes
     void differentiate(const Plan &plan, const Factors<T> &factors);  // K, Upsilon, s, U and H, after solve()
+    void residual(const Plan &plan);                                  // s alone, after solve()
     std::vector<double> M;  // inverse of the Cholesky factor of the dense block, between solve() and differentiate()
 
   private:

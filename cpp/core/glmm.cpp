@@ -82,7 +82,7 @@ bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, con
             close = false;
             continue;
         }
-        sweep.down(false);
+        sweep.solve();
         whole.b = std::move(sweep.modes);
         whole.s = std::move(sweep.s);
         whole.beta = options.joint ? sweep.root.beta : state.beta;
@@ -154,7 +154,7 @@ bool Glmm::differentiate(const State &state, const Factors<double> &factors, con
     const Response towards = refill.response(rows_, a.data());
     Sweep<double> adjoint(plan, towards, factors);
     if (!adjoint.up()) return false;
-    adjoint.down(false);
+    adjoint.solve();
     std::vector<std::vector<double>> G = sweep.H;
     for (std::size_t f = 0; f < G.size(); ++f) {
         const int k = plan.blocks[f].k;

@@ -3,17 +3,24 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <algorithm>
 #include <vector>
 
 #include "core/plan.hpp"
 
 namespace me {
 
-// The rows of nodes, one after another, as dense rows over the root's columns: a panel of up to 256 at a time.
+// Rows of a panel. OpenBLAS calls on its threads when a product is longer than this, which for a small dense block costs
+// more than it gains, and very much more on a busy machine.
+inline int panel_rows(std::int64_t Q) {
+    constexpr std::int64_t alone = 57344;
+    return static_cast<int>(std::clamp<std::int64_t>(alone / (Q * (Q + 1)), 64, 256));
+}
+
+// The rows of nodes, one after another, as dense rows over the root's columns: a panel at a time.
 template <class Use>
 void for_each_panel(const Stage &stage, std::int64_t Q, const double *rows, Use &&use) {
-    constexpr int most = 256;
-    const int K = stage.k;
+    const int K = stage.k, most = panel_rows(Q);
     std::vector<double> panel(static_cast<std::size_t>(most) * Q);
     int filled = 0, first = 0;
     for (int j = 0; j < stage.n_nodes; ++j) {

@@ -1,9 +1,62 @@
 #include "core/refill.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
+#include "core/blas.hpp"
+
 namespace me {
+namespace {
+
+template <int KK>
+void add_block(const WorkingRows &rows, int f, int p, const double *weights, Block &block) {
+    const int K = KK ? KK : block.k;
+    for (std::int64_t r = 0; r < rows.n; ++r) {
+        const double *z = rows.Z[f] + r * K, *x = rows.X + r * rows.p;
+        const std::size_t j = static_cast<std::size_t>(rows.codes[f][r]) * K;
+        for (int a = 0; a < K; ++a) {
+            const double wz = weights[r] * z[a];
+            double *ZZ = &block.ZZ[(j + a) * K], *ZX = block.ZX.data() + (j + a) * p;
+            for (int b = 0; b < K; ++b) ZZ[b] += wz * z[b];
+            for (int c = 0; c < p; ++c) ZX[c] += wz * x[c];
+        }
+    }
+}
+
+template <int KK, int KG>
+void add_pair(const WorkingRows &rows, int f, int g, int k, int kg, const std::vector<std::int64_t> &cell, const double *weights,
+              double *values) {
+    const int K = KK ? KK : k, G = KG ? KG : kg;
+    for (std::int64_t r = 0; r < rows.n; ++r) {
+        const double *z = rows.Z[f] + r * K, *other = rows.Z[g] + r * G;
+        double *target = values + cell[r];
+        for (int a = 0; a < K; ++a)
+            for (int b = 0; b < G; ++b) target[a * G + b] += weights[r] * z[a] * other[b];
+    }
+}
+
+// X'WX, a few rows at a time times the roots of their weights; rows of negative weight apart.
+void add_fixed(const WorkingRows &rows, int p, const double *weights, double *XX) {
+    constexpr int step = 256;
+    std::vector<double> scaled(static_cast<std::size_t>(step) * p);
+    for (double sign : {1.0, -1.0}) {
+        int filled = 0;
+        auto flush = [&] {
+            if (filled) blas::syrk_lower('N', p, filled, sign, scaled.data(), p, 1.0, XX, p);
+            filled = 0;
+        };
+        for (std::int64_t r = 0; r < rows.n; ++r) {
+            if (!(sign * weights[r] > 0.0)) continue;
+            const double root = std::sqrt(sign * weights[r]);
+            for (int c = 0; c < p; ++c) scaled[static_cast<std::size_t>(filled) * p + c] = root * rows.X[r * rows.p + c];
+            if (++filled == step) flush();
+        }
+        flush();
+    }
+}
+
+}  // namespace
 
 Refill::Refill(const CrossProducts &pattern, const WorkingRows &rows, std::vector<Entry> entries, bool with_X) {
     CrossProducts marked = pattern;
@@ -45,32 +98,6 @@ Refill::Refill(const CrossProducts &pattern, const WorkingRows &rows, std::vecto
         }
 }
 
-void Refill::add_row(const WorkingRows &rows, std::int64_t row, double weight) {
-    Plan &plan = *plan_;
-    const int p = plan.p, F = static_cast<int>(plan.blocks.size());
-    const double *x = rows.X + row * rows.p;
-    for (int c = 0; c < p; ++c)
-        for (int d = 0; d <= c; ++d) plan.XX[static_cast<std::size_t>(d) * p + c] += weight * x[c] * x[d];
-    for (int f = 0, at = 0; f < F; ++f) {
-        Block &block = plan.blocks[f];
-        const int k = block.k;
-        const double *z = rows.Z[f] + row * k;
-        const std::size_t j = static_cast<std::size_t>(rows.codes[f][row]) * k;
-        for (int a = 0; a < k; ++a) {
-            const double wz = weight * z[a];
-            for (int b = 0; b < k; ++b) block.ZZ[(j + a) * k + b] += wz * z[b];
-            for (int c = 0; c < p; ++c) block.ZX[(j + a) * p + c] += wz * x[c];
-        }
-        for (int g = f + 1; g < F; ++g, ++at) {
-            const int kg = plan.blocks[g].k;
-            const double *zg = rows.Z[g] + row * kg;
-            double *target = &pairs_[cell_[at][row]];
-            for (int a = 0; a < k; ++a)
-                for (int b = 0; b < kg; ++b) target[a * kg + b] += weight * z[a] * zg[b];
-        }
-    }
-}
-
 // From the blocks and the pairs to the packed columns and the dense block.
 void Refill::put() {
     Plan &plan = *plan_;
@@ -101,7 +128,19 @@ void Refill::operator()(const WorkingRows &rows, const double *weights) {
         std::fill(block.ZX.begin(), block.ZX.end(), 0.0);
     }
     std::fill(pairs_.begin(), pairs_.end(), 0.0);
-    for (std::int64_t row = 0; row < rows.n; ++row) add_row(rows, row, weights[row]);
+    const int p = plan.p, F = static_cast<int>(plan.blocks.size());
+    if (p > 0) add_fixed(rows, p, weights, plan.XX.data());
+    for (int f = 0, at = 0; f < F; ++f) {
+        Block &block = plan.blocks[f];
+        if (block.k == 1) add_block<1>(rows, f, p, weights, block);
+        else if (block.k == 2) add_block<2>(rows, f, p, weights, block);
+        else add_block<0>(rows, f, p, weights, block);
+        for (int g = f + 1; g < F; ++g, ++at) {
+            const int kg = plan.blocks[g].k;
+            if (block.k == 1 && kg == 1) add_pair<1, 1>(rows, f, g, 1, 1, cell_[at], weights, pairs_.data());
+            else add_pair<0, 0>(rows, f, g, block.k, kg, cell_[at], weights, pairs_.data());
+        }
+    }
     put();
 }
 

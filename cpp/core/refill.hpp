@@ -30,7 +30,6 @@ class Refill {
     Response response(const WorkingRows &rows, const double *v) const;
 
   private:
-    void add_row(const WorkingRows &rows, std::int64_t row, double weight);
     void put();
 
     std::shared_ptr<Plan> plan_;

@@ -53,6 +53,7 @@ class Sweep {
 
     bool up();                 // false when a factorisation fails
     void down(bool variances);  // after up(): sums over levels, s, modes; conditional variances on request
+    void solve();               // after up(), instead of down(): s and modes only
 
     T log_det() { return log_det_ + root.log_det; }
 
@@ -91,6 +92,9 @@ class Sweep {
     bool collect_crowded();
     void collect();  // C W C' of every node, column by column
     void descend(int stage, int node, bool variances);
+    template <class A>
+    void solve_level(int stage, int node, const A *C, const A *CX, const A *Cy, const T *front);
+    void solve_below(int stage, int node, const T *front);
     template <int KK, class A>
     void differentiate(int stage, int node, bool variances, const A *C, const A *CX, const A *Cy);
     template <class A>

@@ -73,10 +73,12 @@ bool Sweep<double>::collect_crowded() {
     if (!stage.crowded || stage.k > 64) return false;
     const int K = stage.k, Q = static_cast<int>(plan_.Q);
     collected_.assign(static_cast<std::size_t>(stage.n_nodes) * K * K, 0.0);
-    std::vector<double> CW;
+    std::vector<double> CW, W = root.K.v;  // mirrored: the product of symmetric matrices always calls on all threads
+    for (int c = 0; c < Q; ++c)
+        for (int r = 0; r < c; ++r) W[static_cast<std::size_t>(c) * Q + r] = W[static_cast<std::size_t>(r) * Q + c];
     for_each_panel(stage, plan_.Q, stage.C.data(), [&](const std::vector<double> &panel, int filled, int most, int first) {
         CW.resize(panel.size());
-        blas::symm_right(filled, Q, 1.0, root.K.v.data(), Q, panel.data(), most, 0.0, CW.data(), most);
+        blas::gemm('N', 'N', filled, Q, Q, 1.0, panel.data(), most, W.data(), Q, 0.0, CW.data(), most);
         for (int j = first; j < first + filled / K; ++j)
             for (int a = 0; a < K; ++a)
                 for (int b = 0; b < K; ++b) {
@@ -360,6 +362,73 @@ void Sweep<T>::hand_down(int s, int j, const A *C, const T *Q1, const T *hX, con
         }
 }
 
+// s and mode of a level from the modes of what lies further up (`front`: by its packed columns), and those of its children.
+template <class T>
+template <class A>
+void Sweep<T>::solve_level(int s, int j, const A *C, const A *CX, const A *Cy, const T *front) {
+    const Stage &stage = plan_.stages[s];
+    const int K = stage.k, f = stage.block, width = stage.width(j);
+    const Level &level = levels_[s];
+    const T *Km = &level.K[static_cast<std::size_t>(j) * K * K], *N = &level.N[static_cast<std::size_t>(j) * K * K];
+    std::vector<T> h(K);
+    for (int a = 0; a < K; ++a) {
+        T sum(Cy[a]);
+        for (int c = 0; c < p_; ++c) sum -= CX[a * p_ + c] * root.beta[c];
+        for (int c = 0; c < width; ++c) sum -= C[static_cast<std::size_t>(a) * width + c] * front[c];
+        h[a] = sum;
+    }
+    for (int a = 0; a < K; ++a) {
+        T left(0.0), mode(0.0);
+        for (int b = 0; b < K; ++b) {
+            left += N[b * K + a] * h[b];
+            mode += Km[a * K + b] * h[b];
+        }
+        s_at(f, j, K)[a] = left;
+        modes[f][static_cast<std::size_t>(j) * K + a] = mode;
+    }
+    if (s == 0) return;
+    std::vector<T> own(K + width);  // the node's front: its own columns first, then its packed ones
+    for (int a = 0; a < K; ++a) own[a] = modes[f][static_cast<std::size_t>(j) * K + a];
+    std::copy(front, front + width, own.begin() + K);
+    for (std::int64_t c = stage.child_start[j]; c < stage.child_start[j + 1]; ++c) solve_below(s - 1, stage.child[c], own.data());
+}
+
+template <class T>
+void Sweep<T>::solve_below(int s, int j, const T *above) {
+    const Stage &stage = plan_.stages[s];
+    const Block &block = plan_.blocks[stage.block];
+    const std::size_t k = stage.k, at = static_cast<std::size_t>(j) * k;
+    const int width = stage.width(j);
+    std::vector<T> front(width);
+    for (int c = 0; c < width; ++c) front[c] = above[stage.map[stage.start[j] + c]];
+    if (s == 0) {
+        solve_level(s, j, stage.C.data() + k * stage.start[j], block.ZX.data() + at * p_, response_.Zy[stage.block].data() + at, front.data());
+        return;
+    }
+    const Level &level = levels_[s];
+    solve_level(s, j, level.C.data() + k * stage.start[j], level.CX.data() + at * p_, level.Cy.data() + at, front.data());
+}
+
+template <class T>
+void Sweep<T>::solve() {
+    modes.resize(plan_.blocks.size());
+    s.resize(plan_.blocks.size());
+    for (std::size_t f = 0; f < plan_.blocks.size(); ++f) {
+        const std::size_t q = static_cast<std::size_t>(plan_.blocks[f].n_levels) * plan_.blocks[f].k;
+        modes[f].resize(q);
+        s[f].resize(q);
+    }
+    root.residual(plan_);
+    for (int g : plan_.dense) {
+        const std::size_t q = static_cast<std::size_t>(plan_.blocks[g].n_levels) * plan_.blocks[g].k;
+        std::copy_n(&root.modes[plan_.offset[g]], q, modes[g].begin());
+        std::copy_n(&root.s[plan_.offset[g]], q, s[g].begin());
+    }
+    const int top = static_cast<int>(plan_.stages.size()) - 1;
+    for (int j = 0; j < plan_.stages[top].n_nodes; ++j) solve_below(top, j, root.modes.data());
+}
+
+template void Sweep<double>::solve();
 template void Sweep<double>::down(bool);
 template void Sweep<Dual>::down(bool);
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mixedeffects.api import lmer
+from mixedeffects.api import glmer, lmer
 from mixedeffects.control import Control
 from mixedeffects.design import Design, design
 from mixedeffects.errors import (
@@ -28,9 +28,10 @@ from mixedeffects.results import LmmResult
 from mixedeffects.results.compare import anova
 
 if TYPE_CHECKING:
-    from mixedeffects import datasets
+    from mixedeffects import datasets, families
     from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
     from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
+    from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.results.pooling import compare_pooling, hausman_test, lm_list, ridge_equivalent, within_between
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "DroppedRowsWarning",
     "Formula",
     "FormulaError",
+    "GlmmResult",
     "LmmResult",
     "MixedEffectsError",
     "MixedEffectsWarning",
@@ -57,6 +59,8 @@ __all__ = [
     "design",
     "exact_lrt",
     "exact_rlrt",
+    "families",
+    "glmer",
     "hausman_test",
     "lm_list",
     "lmer",
@@ -69,6 +73,7 @@ __all__ = [
 # Imported at first use: what a session may never need should not slow its start.
 _LATER = {
     "bootstrap_lrt": "mixedeffects.inference.bootstrap_lrt",
+    "GlmmResult": "mixedeffects.results.glmm",
     "exact_lrt": "mixedeffects.inference.rlrt",
     "exact_rlrt": "mixedeffects.inference.rlrt",
     "compare_pooling": "mixedeffects.results.pooling",
@@ -79,11 +84,15 @@ _LATER = {
 }
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "datasets":
-        return import_module("mixedeffects.datasets")
+    if name in ("datasets", "families"):
+        return import_module(f"mixedeffects.{name}")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'mixedeffects' has no attribute {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mixedeffects.design import design
-from mixedeffects.errors import FormulaError
+from mixedeffects.errors import DataError, FormulaError
 from mixedeffects.fit import fit_lmm
 from mixedeffects.fit.arguments import checked_control, checked_reml
 from mixedeffects.fit.report import report
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mixedeffects.control import Control
+    from mixedeffects.families import Family
+    from mixedeffects.results.glmm import GlmmResult
 
 
 def lmer(
@@ -106,6 +108,117 @@ def lmer(
         formula, data, weights=weights, offset=offset, contrasts=contrasts, missing=missing, functions=functions
     )
     fit = result_of(fit_lmm(arrays, reml=reml, control=control))
+    report(fit)
+    return fit
+
+
+def glmer(
+    formula: str | Formula,
+    data: Any,
+    family: str | Family[Any] = "binomial",
+    *,
+    link: str | None = None,
+    nagq: int = 1,
+    weights: str | Any | None = None,
+    offset: str | Any | None = None,
+    contrasts: Mapping[str, Any] | None = None,
+    missing: str = "drop",
+    start: Any | None = None,
+    control: Control | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+) -> GlmmResult:
+    """Fit a generalized linear mixed model by maximum likelihood.
+
+    Parameters
+    ----------
+    formula : str or Formula
+        As for `lmer`. A binomial response is 0 or 1, a boolean, two categories (the first is a failure), a proportion
+        with the numbers of trials as `weights`, or ``cbind(successes, failures)``.
+    data : data frame or dict of columns
+        pandas, polars, pyarrow or a dict; never changed.
+    family : str or Family
+        binomial, poisson, gamma, inverse_gaussian, negative_binomial, negative_binomial1, beta, gaussian, or one of
+        ``mixedeffects.families``, such as ``Binomial(link="probit")``.
+    link : str, optional
+        Link by name; the family's default otherwise.
+    nagq : {1, 0}
+        1: Laplace approximation. 0: the fixed effects are taken as part of the mode, which is faster and less exact.
+    weights : str or array-like (n,), optional
+        Numbers of trials (binomial); divisors of the dispersion (gamma, inverse_gaussian, gaussian); elsewhere a row
+        of weight w counts as w rows. Rows of weight 0 are dropped.
+    offset : str or array-like (n,), optional
+        Known part of the linear predictor.
+    contrasts : mapping, optional
+        As for `lmer`.
+    missing : {"drop", "raise"}
+        What to do about rows with missing values.
+    start : array-like (d,), optional
+        Starting value of theta.
+    control : Control, optional
+        Options of the optimizer.
+    functions : mapping of str to callable, optional
+        Functions that the formula may call besides NumPy's.
+
+    Returns
+    -------
+    GlmmResult
+        The fit; ``print`` it for the summary.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read.
+    DataError
+        If the data do not fit the formula or the family.
+    ConvergenceError
+        If there is no mode at the starting value.
+
+    Warns
+    -----
+    SingularFitWarning, ConvergenceWarning, DroppedRowsWarning, RankDeficiencyWarning
+        As `lmer` does.
+
+    Notes
+    -----
+    y_i | b has the family's distribution with g(mu_i) = x_i'beta + z_i'b + offset_i, b ~ N(0, Lambda Lambda'). The
+    Laplace approximation of the likelihood [1]_, with the observed information, is maximized over theta, beta and the
+    dispersion together, with its exact gradient; standard errors are from the exact joint Hessian.
+
+    References
+    ----------
+    .. [1] Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software 67(1), doi:10.18637/jss.v067.i01;
+       Brooks et al. (2017), The R Journal 9(2), 378-400, doi:10.32614/RJ-2017-066.
+
+    Examples
+    --------
+    >>> import mixedeffects as me
+    >>> data = me.datasets.load("cbpp")
+    >>> fit = me.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", data)
+    >>> round(fit.criterion, 4)
+    184.0526
+    """
+    from mixedeffects.families import family_of
+    from mixedeffects.fit.glmm import fit_glmm
+    from mixedeffects.results.glmm import glmm_result_of
+
+    _check_formula(formula)
+    chosen, control = family_of(family, link), checked_control(control)
+    if isinstance(nagq, bool) or nagq not in (0, 1):
+        raise DataError(f"nagq={nagq!r}: use 1 (Laplace approximation) or 0 (the fast approximation)")
+    if start is not None:
+        control = control.with_start(start)
+    arrays = design(
+        formula,
+        data,
+        weights=weights,
+        offset=offset,
+        contrasts=contrasts,
+        missing=missing,
+        functions=functions,
+        allow_observation_level=True,
+        successes=chosen.name == "binomial",
+    )
+    fit = glmm_result_of(fit_glmm(arrays, chosen, nagq=int(nagq), control=control))
     report(fit)
     return fit
 

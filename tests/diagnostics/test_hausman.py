@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from support.fits import quiet_fit
 from support.reference import load_case, load_data
 
 import mixedeffects as me
-from mixedeffects.results.pooling import hausman_test
+from mixedeffects.results.pooling import hausman_test, within_between
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,22 +83,93 @@ def test_one_residual_variance_cannot_be_negative() -> None:
         assert hausman_test(fit, sigma="random").positive_definite
 
 
-def test_a_difference_that_is_not_positive_is_said_so() -> None:
-    """Days has the same values for all subjects: both estimates are the same, and so are their variances."""
-    fit = quiet_fit("Reaction ~ Days + (1 | Subject)", "sleepstudy")
-    found = hausman_test(fit)
-    assert not found.positive_definite
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("sigma", ["separate", "random", "within"])
+def test_equal_means_leave_nothing_to_test(reml: bool, sigma: str) -> None:
+    """Days has the same values for all subjects: both estimates are the same, whatever the variances are."""
+    found = hausman_test(quiet_fit("Reaction ~ Days + (1 | Subject)", "sleepstudy", reml=reml), sigma=sigma)
     assert found.df == 0
     assert np.isnan(found.statistic)
     assert np.isnan(found.p_value)
-    assert "not positive definite" in found.notes[1]
-    assert "within_between" in found.notes[1]
-    assert "not positive definite" in repr(found)
+    assert found.notes == (
+        "The means of Days are equal in all levels of Subject: random and fixed effects agree by design, there is "
+        "nothing to test.",
+    )
+    assert "Nothing to test" in repr(found)
+    assert "nan on" not in repr(found)
+    assert found.to_frame()["std_error"].isna().all()
+
+
+def test_weighted_means_are_what_must_be_equal() -> None:
+    data = load_data("sleepstudy")
+    data["w"] = 1.0 + np.tile([3.0, 1.0], 90) * (data["Subject"].cat.codes % 2)
+    assert hausman_test(me.lmer("Reaction ~ Days + (1 | Subject)", data, weights="w")).df == 1
+    data["w"] = 1.0 + data["Days"]
+    found = hausman_test(me.lmer("Reaction ~ Days + (1 | Subject)", data, weights="w"))
+    assert found.df == 0
+    assert found.notes[0].startswith("The weighted means of Days are equal in all levels of Subject")
+
+
+def test_means_that_are_in_the_model_leave_nothing_to_test() -> None:
+    data = school()
+    data["own"] = data["ses"].groupby(data["school"], observed=True).transform("mean")
+    found = hausman_test(me.lmer("mAch ~ ses + own + (1 | school)", data))
+    assert found.df == 0
+    assert "equal in all levels of school or determined by other columns of the model" in found.notes[0]
+    assert found.to_frame()["difference"].abs().max() < 1e-10
+
+
+def test_without_an_intercept_equal_means_say_something() -> None:
+    found = hausman_test(quiet_fit("Reaction ~ 0 + Days + (1 | Subject)", "sleepstudy"))
+    assert found.df == 1
+    assert found.statistic > 1.0
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_directions_without_a_difference_are_left_out(reml: bool) -> None:
+    """One of two columns has equal means: with two residual variances the covariances differ there all the same."""
     rng = np.random.default_rng(1)
-    data = load_data("sleepstudy").assign(x=lambda d: d["Days"] + 30 * d["Subject"].cat.codes + rng.normal(size=180))
-    mixed = hausman_test(me.lmer("Reaction ~ Days + x + (1 | Subject)", data))
-    assert mixed.df in (1, 2)
-    assert mixed.statistic >= 0
+    data = load_data("sleepstudy").assign(x=lambda d: rng.normal(size=180) + d["Subject"].cat.codes / 6)
+    fit = me.lmer("Reaction ~ Days + x + (1 | Subject)", data, reml=reml)
+    found = {sigma: hausman_test(fit, sigma=sigma) for sigma in ("separate", "random", "within")}
+    assert all(one.df == 1 for one in found.values())
+    assert (
+        "The means of Days are equal in all levels of Subject: that leaves 1 of 2 directions"
+        in found["random"].notes[1]
+    )
+    at = me.lmer("Reaction ~ Days + x + (1 | Subject)", data, reml=reml, control=me.Control(fixed_theta=fit.theta))
+    wald = within_between(at, covariates=["Days", "x"], ddf="normal")
+    expected = wald.test.statistic * wald.mundlak.sigma**2 / fit.sigma**2
+    assert found["random"].statistic == pytest.approx(expected, rel=1e-7)
+
+
+def test_a_difference_that_is_not_positive_is_said_so() -> None:
+    """An effect between groups that goes into the residual variance of the mixed model makes that the larger one."""
+    rng = np.random.default_rng(2)
+    g = np.repeat(np.arange(12), 5)
+    x = rng.normal(size=60)
+    mean = (np.bincount(g, x) / 5)[g]
+    data = {"y": x - 40 * mean + rng.normal(size=60), "x": x, "g": g}
+    fit = me.lmer("y ~ x + (1 | g)", data, control=me.Control(fixed_theta=[0.05]))
+    found = hausman_test(fit)
+    assert not found.positive_definite
+    assert found.df == 0
+    assert "not positive definite (negative in 1 of 1 directions)" in found.notes[1]
+    assert "No statistic" in repr(found)
+    assert hausman_test(fit, sigma="random").positive_definite
+
+
+def test_the_same_hypothesis_is_the_call_of_the_note() -> None:
+    data = school()
+    for formula, weights in (("mAch ~ ses + sx + sector + (1 | school)", None), ("mAch ~ ses + (1 | school)", "w")):
+        fit = me.lmer(formula, data, weights=weights, control=me.Control(fixed_theta=[0.3]))
+        found = hausman_test(fit, sigma="random")
+        call = found.notes[0].split(": ")[-1].rstrip(".")
+        assert call.startswith("within_between(fit, covariates=['ses'")
+        other = eval(call, {"within_between": partial(within_between, ddf="normal"), "fit": fit})
+        expected = other.test.statistic * other.mundlak.sigma**2 / fit.sigma**2
+        assert found.statistic == pytest.approx(expected, rel=1e-7)
+        assert found.df == other.test.df
 
 
 def test_singular_fit_compares_with_complete_pooling() -> None:

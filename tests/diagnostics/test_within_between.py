@@ -126,8 +126,14 @@ def test_equal_means_have_no_effect_between() -> None:
     assert np.isnan(pick(found, "between")).all()
     assert np.isnan(found.test.p_value)
     assert found.f_test is None
-    assert "Days are determined by other columns" in found.notes[-1]
-    assert "No contextual effect" in repr(found)
+    assert found.notes[-1] == (
+        "The means of Days are equal in all levels of Subject: the given model has the effects within groups, there is "
+        "nothing to test."
+    )
+    assert_close(pick(found, "given"), pick(found, "within"), 1e-10)
+    assert "nothing to test" in repr(found)
+    both = within_between("Reaction ~ Days + x + (1 | Subject)", data.assign(x=np.sin(np.arange(180.0) ** 2)))
+    assert "there is no effect between groups to estimate or test" in both.notes[-1]
 
 
 def test_a_mean_that_is_in_the_model_already() -> None:
@@ -136,6 +142,7 @@ def test_a_mean_that_is_in_the_model_already() -> None:
     found = within_between("mAch ~ ses + own + (1 | school)", data)
     assert np.isnan(pick(found, "contextual")[0])
     assert found.covariates == ("ses",)
+    assert "means of ses over the levels of school are determined by other columns" in found.notes[-1]
 
 
 def test_several_factors_and_the_group() -> None:
@@ -217,3 +224,20 @@ def test_frames_and_print() -> None:
     assert isinstance(found.to_frame(), pl.DataFrame)
     assert "chi-square" in repr(found)
     assert "<table" in found._repr_html_()
+
+
+def test_a_far_origin_changes_nothing() -> None:
+    """Seconds since 1970 that vary by a minute within the groups."""
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(30), 8)
+    day = np.round(rng.normal(size=30)[g] * 3e5 + rng.normal(size=240) * 60)
+    x = rng.normal(size=240)
+    y = x + day / 1e5 + rng.normal(size=240) + rng.normal(size=30)[g]
+    data = pd.DataFrame({"y": y, "near": day, "far": day + 1.7e9, "x": x, "g": g})
+    near, far = (me.lmer(f"y ~ {name} + x + (1 | g)", data) for name in ("near", "far"))
+    for test in (lambda fit: me.within_between(fit).test, me.hausman_test):
+        assert test(near).df == test(far).df == 2
+        assert_close(test(far).statistic, test(near).statistic, tolerance=1e-6)
+    assert_close(pick(me.within_between(far), "within"), pick(me.within_between(near), "within"), tolerance=1e-6)
+    slopes = [me.lm_list(f"y ~ {name} | g", data).coef[name] for name in ("near", "far")]
+    assert_close(slopes[1], slopes[0], tolerance=1e-5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from support import reference
 
@@ -135,3 +136,60 @@ def test_deleting_nothing_changes_nothing(sleep):
     np.testing.assert_allclose(found.beta[0], sleep.fixef, rtol=1e-10)
     assert found.sigma[0] == pytest.approx(sleep.sigma, rel=1e-6)
     assert linear_predictor(sleep).shape == (180,)
+
+
+def test_a_deletion_may_leave_the_boundary():
+    rng = np.random.default_rng(325)
+    g = np.repeat(np.arange(8), 6)
+    frame = pd.DataFrame({"g": g, "y": np.round(rng.normal(size=48) + 0.4 * rng.normal(size=8)[g], 1)})
+    fit = by_hand("y ~ 1 + (1 | g)", frame)
+    assert fit.is_singular
+    found = delete(fit, sets_of_codes(g, 8))
+    hand = [by_hand("y ~ 1 + (1 | g)", frame[frame["g"] != level]) for level in range(8)]
+    assert found.theta[1, 0] == pytest.approx(0.27114, abs=1e-5)  # lme4's value
+    np.testing.assert_allclose(found.criterion, [h.criterion for h in hand], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(found.theta, [h.theta for h in hand], rtol=1e-4, atol=2e-5)
+    np.testing.assert_allclose(found.sigma, [h.sigma for h in hand], rtol=1e-6)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | g)", "y ~ x + (x || g)", "y ~ x + (1 | g) + (1 | h)"])
+def test_small_noisy_data_are_refitted_as_by_hand_or_better(formula):
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        levels = int(rng.integers(5, 9))
+        g, x = rng.integers(0, levels, 40), rng.normal(size=40)
+        frame = pd.DataFrame({"g": g, "x": x, "h": rng.integers(0, 4, 40)})
+        frame["y"] = x + rng.normal(size=40) + 0.3 * rng.normal(size=levels)[g]
+        fit = by_hand(formula, frame)
+        factor = fit.model.factors["g"]
+        found = delete(fit, sets_of_codes(factor.codes, factor.n_levels))
+        for i, level in enumerate(factor.labels):
+            hand = by_hand(formula, frame[frame["g"] != int(level)])
+            assert found.criterion[i] <= hand.criterion + 1e-7, (seed, level)
+
+
+def test_an_outlier_does_not_cost_the_digits_of_what_is_left():
+    rng = np.random.default_rng(1)
+    g, x = np.repeat(np.arange(12), 10), rng.normal(size=120)
+    y = x + rng.normal(size=120)
+    clean = pd.DataFrame({"y": y, "x": x, "g": g})
+    spoilt = clean.assign(y=np.where(np.arange(120) == 5, 999_999_999.0, y))
+    fit = by_hand("y ~ x + (1 | g)", spoilt)
+    found = delete(fit, sets_of_codes(g, 12))
+    hand = by_hand("y ~ x + (1 | g)", clean[clean["g"] != 0])
+    assert found.sigma[0] == pytest.approx(hand.sigma, rel=1e-6)
+    np.testing.assert_allclose(found.beta[0], hand.fixef, rtol=1e-6)
+    rows = fit.influence()
+    held = by_hand("y ~ x + (1 | g)", clean.drop(index=5), control=me.Control(fixed_theta=fit.theta))
+    assert rows.sigma[5] == pytest.approx(held.sigma, rel=1e-9)
+    np.testing.assert_allclose(rows.fixef.loc[5], held.fixef, rtol=1e-9)
+
+
+def test_coefficients_that_change_their_meaning_are_nan():
+    rng = np.random.default_rng(5)
+    g, k = rng.integers(0, 9, 90), rng.choice(list("abc"), 90)
+    y = np.where(k == "a", 5, np.where(k == "b", 1, 2)) + rng.normal(size=90)
+    found = by_hand("y ~ k + (1 | g)", pd.DataFrame({"y": y, "g": g, "k": k})).influence("k")
+    wanted = [[True, True, True], [False, True, False], [False, False, True]]
+    np.testing.assert_array_equal(found.fixef.isna().to_numpy(), wanted)
+    assert "nan" not in repr(found).splitlines()[1:2]

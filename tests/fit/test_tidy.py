@@ -215,3 +215,13 @@ def test_augment_holds_leverage_and_cooks_distance(weighted):
     assert table[".hat"].tolist() == weighted.leverage().tolist()
     assert table[".cooksd"].tolist() == weighted.cooks_distance().tolist()
     np.testing.assert_allclose(table[".sqrtXwt"] ** 2, table[".weights"], rtol=1e-14)
+
+
+def test_tables_of_parts_can_be_put_under_one_another():
+    frame = pl.from_pandas(reference.load_data("sleepstudy").astype({"Subject": str}))
+    fit = me.lmer("Reaction ~ Days + (Days | Subject)", frame)
+    parts = [fit.tidy(effect, conf_int=True) for effect in ("fixed", "ran_pars")]
+    both = pl.concat(parts)
+    assert both["group"].dtype == pl.String
+    assert both["std_error"].null_count() == both["lower"].null_count() == 4
+    assert not both["lower"].is_nan().any()

@@ -49,6 +49,12 @@ def plates() -> me.LmmResult:
 
 
 @pytest.fixture(scope="session")
+def oats() -> me.LmmResult:
+    """Varieties within blocks, a random intercept each; a covariate and a factor in the fixed part."""
+    return quiet_fit("yield ~ nitro + Variety + (1 | Block/Variety)", "Oats")
+
+
+@pytest.fixture(scope="session")
 def crossed() -> me.LmmResult:
     """Two crossed factors with correlated effects each; singular."""
     return quiet_fit("rt ~ a*B + (1 + a + B | subj) + (1 + B | item)", "sim_cross")

@@ -79,5 +79,24 @@ def test_refusals(crossed, draw):
             draw(crossed).caterpillar(level=level)
 
 
+def test_several_factors_are_named_and_have_one_scale(oats, crossed, sleep, draw):
+    axes = draw(oats).caterpillar()
+    assert [ax.get_title() for ax in axes] == ["Variety:Block:\nIntercept", "Block: Intercept"]
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+    for ax in axes:
+        ends = np.concatenate([segment[:, 0] for segment in ax.collections[0].get_segments()])
+        assert ax.get_xlim()[0] < ends.min()
+        assert ends.max() < ax.get_xlim()[1]
+    panels = draw(crossed).caterpillar()
+    names = [ax.get_title() for ax in panels]
+    assert names == ["subj: Intercept", "subj: a", "subj: B", "item: Intercept", "item: B"]
+    limits = dict(zip(names, [ax.get_xlim() for ax in panels], strict=True))
+    assert limits["subj: Intercept"] == limits["item: Intercept"]
+    assert limits["subj: B"] == limits["item: B"]
+    assert limits["subj: B"] != limits["subj: Intercept"]
+    first, second = draw(sleep).caterpillar()
+    assert first.get_xlim() != second.get_xlim()
+
+
 def test_a_variance_of_0_is_said(no_variance, draw):
     assert draw(no_variance).caterpillar()[0].get_title(loc="right") == "variance 0"

@@ -71,6 +71,17 @@ def test_no_numbers_give_the_game_away(sleep, draw):
     assert axes[0].figure.get_supxlabel() == "fitted Reaction"
 
 
+@pytest.mark.parametrize("kind", ["residuals", "scale_location", "qq", "ranef_qq"])
+def test_one_scale_with_room_at_its_ends(kind, sleep, draw):
+    axes = draw(sleep).lineup(kind, n=4, rng=8)
+    assert len({(*ax.get_xlim(), *ax.get_ylim()) for ax in axes}) == 1
+    for name, (low, high) in (("x", axes[0].get_xlim()), ("y", axes[0].get_ylim())):
+        room = 0.05 * (high - low)
+        assert axes.data[name].between(low + room, high - room).all()
+    if kind != "scale_location":
+        assert axes[0].get_ylim()[0] == -axes[0].get_ylim()[1]
+
+
 def test_refusals(sleep, no_variance, draw):
     with pytest.raises(me.DataError, match="kind='histogram' is no kind of line-up"):
         draw(sleep).lineup("histogram")

@@ -77,11 +77,68 @@ def test_dashes_where_another_predictor_varies(weighted, draw):
     np.testing.assert_allclose(np.sort(part(frame, "own", level)["y"]), np.sort(weighted.fitted[rows]), rtol=1e-9)
 
 
-def test_other_factors_are_left_out(plates):
+def rows_of(fit, group, level):
+    factor = fit.model.factors[group]
+    return np.flatnonzero(factor.labels[factor.codes] == level)
+
+
+def test_effects_of_crossed_factors_are_subtracted_from_the_points(plates, draw):
     frame = pd.DataFrame(trajectories_data(plates, x="sample", group="plate"))
-    coef = plates.coef["plate"]["Intercept"]
+    assert set(frame["part"]) == {"partial", "own", "common"}
+    coef, effect = plates.coef["plate"]["Intercept"], plates.ranef["sample"]["Intercept"]
+    residual = plates.model.y - np.asarray(plates.fitted)
     for level in ("a", "g"):
-        np.testing.assert_allclose(part(frame, "own", level)["y"], coef[level], rtol=1e-10)
+        own, points = part(frame, "own", level), part(frame, "partial", level)
+        np.testing.assert_allclose(own["y"], coef[level], rtol=1e-10)
+        rows = rows_of(plates, "plate", level)
+        samples = plates.model.factors["sample"]
+        wanted = plates.model.y[rows] - effect[samples.labels[samples.codes[rows]]].to_numpy()
+        np.testing.assert_allclose(points["y"], wanted, rtol=1e-12)
+        np.testing.assert_allclose(points["y"].to_numpy() - own["y"].to_numpy(), residual[rows], atol=1e-9)
+    legend = draw(plates).trajectories(x="sample")[0].figure.legends[0]
+    assert legend.get_texts()[0].get_text() == "partial residuals"
+    assert legend.get_title().get_text() == "points: response less the effects of sample"
+
+
+def test_effects_of_enclosing_factors_are_in_the_line(oats, draw):
+    """The block is the same in all rows of a variety in it: the own line is the fitted one, and the points are data."""
+    frame = pd.DataFrame(trajectories_data(oats))
+    own, points = part(frame, "own", "Victory:I"), part(frame, "data", "Victory:I")
+    assert np.round(own["y"]).tolist() == [115, 130, 145, 160]
+    for level in ("Victory:I", "Marvellous:V"):
+        rows = rows_of(oats, "Variety:Block", level)
+        np.testing.assert_allclose(np.sort(part(frame, "own", level)["y"]), np.sort(oats.fitted[rows]), rtol=1e-10)
+        assert sorted(part(frame, "data", level)["y"]) == sorted(oats.model.y[rows])
+    assert points["y"].tolist() == [111, 130, 157, 174]
+    effects = oats.ranef["Variety:Block"]["Intercept"]
+    total = effects + oats.ranef["Block"]["Intercept"][[level.split(":")[1] for level in effects.index]].to_numpy()
+    assert frame.drop_duplicates("panel")["level"].tolist() == total.sort_values(kind="stable").index.tolist()
+    assert draw(oats).trajectories()[0].figure.legends[0].get_title().get_text() == ""
+
+
+def test_of_the_outer_factor_the_inner_one_is_subtracted(oats):
+    frame = pd.DataFrame(trajectories_data(oats, group="Block"))
+    rows = rows_of(oats, "Block", "I")
+    points, own = part(frame, "partial", "I")["y"], part(frame, "own", "I")["y"]
+    residual = oats.model.y - np.asarray(oats.fitted)
+    np.testing.assert_allclose(np.sort(points.to_numpy() - own.to_numpy()), np.sort(residual[rows]), atol=1e-9)
+
+
+def test_enclosing_slopes_make_the_line_and_the_order():
+    """Curves over the range of x, where all of them depend on it alone."""
+    fit = quiet_fit("yield ~ nitro + (nitro | Block) + (1 | Block:Variety)", "Oats")
+    inner = next(name for name in fit.model.factors if ":" in name)
+    frame = pd.DataFrame(trajectories_data(fit, group=inner))
+    slopes = []
+    for _, panel in frame.groupby("panel"):
+        level = panel["level"].iloc[0]
+        own = panel[panel["part"] == "own"]
+        rows = rows_of(fit, inner, level)
+        at = np.interp(fit.model.columns["nitro"][rows], own["x"], own["y"])
+        np.testing.assert_allclose(at, fit.fitted[rows], rtol=1e-9)
+        slopes.append(np.polyfit(own["x"], own["y"], 1)[0])
+    assert (np.diff(slopes) > -1e-9).all()
+    assert np.ptp(slopes) > 1.0
 
 
 def test_categories_have_their_names(deficient, draw):
@@ -100,6 +157,16 @@ def test_independent_terms_of_one_factor():
 def test_the_group_with_the_slope_is_chosen(draw):
     fit = quiet_fit("rt ~ B + (1 | subj) + (B | item)", "sim_cross")
     assert draw(fit).trajectories.data["group"].unique().tolist() == ["item"]
+
+
+def test_the_last_row_stands_as_near_as_the_others(sleep, draw):
+    """18 panels in rows of 4: two panels of the last row but one carry numbers below them."""
+    axes = draw(sleep).trajectories()
+    axes[0].figure.draw_without_rendering()
+    gaps = -np.diff([axes[i].get_position().y0 for i in (0, 4, 8, 12, 16)])
+    np.testing.assert_allclose(gaps, gaps[0], rtol=1e-6)
+    shown = [[text.get_text() for text in axes[i].get_xticklabels() if text.get_visible()] for i in (13, 14, 17)]
+    assert [bool(texts) for texts in shown] == [False, True, True]
 
 
 def test_labels_around(sleep, draw):

@@ -124,3 +124,17 @@ def test_a_singular_fit_warns(sleep):
 def test_responses_that_are_not_allowed(sleep, y, message):
     with pytest.raises(DataError, match=re.escape(message)):
         sleep.refit(y)
+
+
+def test_many_refits_warn_once():
+    fit = quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    with pytest.warns(me.SingularFitWarning, match=r"\d+ of 100 refits are singular") as caught:
+        fits = fit.refit(fit.simulate(100, rng=1))
+    assert len(caught) == 1
+    assert len(fits) == 100
+
+
+def test_a_name_is_no_response():
+    fit = quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    with pytest.raises(me.DataError, match="y='Reaction': the response is given by its values"):
+        fit.refit("Reaction")

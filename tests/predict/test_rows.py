@@ -31,7 +31,7 @@ class TestNeeded:
             sleep.predict({"Days": [0, 2]}, random="population"),
             sleep.fixef["Intercept"] + [0, 2 * sleep.fixef["Days"]],
         )
-        with pytest.raises(DataError, match="there is no column 'Subject' in the data; it has 'Days'"):
+        with pytest.raises(DataError, match="there is no column 'Subject' in the data, whose random effects"):
             sleep.predict({"Days": [0, 2]})
         with pytest.raises(DataError, match="there is no column 'Days'"):
             sleep.predict({"Subject": ["308"]})
@@ -282,3 +282,24 @@ def test_dropped_rows_of_the_fit_are_predicted_from_the_data():
     found = fit.predict(frame)
     np.testing.assert_allclose(found[fit.rows], fit.fitted, rtol=1e-11)
     assert not np.isnan(found).any()
+
+
+def test_columns_of_different_lengths_are_refused():
+    fit = quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    with pytest.raises(me.DataError, match="the columns differ in length: 'Days' has 2, 'Subject' has 1 rows"):
+        fit.predict({"Days": [1, 2], "Subject": ["308"]})
+
+
+def test_one_column_is_no_data_frame():
+    frame = reference.load_data("sleepstudy")
+    fit = quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    for call in (lambda: fit.predict(frame.iloc[0]), lambda: me.lmer("Reaction ~ Days + (1 | Subject)", frame["Days"])):
+        with pytest.raises(me.DataError, match="data of type Series cannot be read: it is one column"):
+            call()
+
+
+def test_a_missing_grouping_column_points_to_the_population():
+    fit = quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    with pytest.raises(me.DataError, match="there is no column 'Subject' in the data, whose random effects are wanted"):
+        fit.predict({"Days": [1]})
+    assert fit.predict({"Days": [1]}, random="population").shape == (1,)

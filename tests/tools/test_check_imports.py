@@ -53,7 +53,7 @@ def test_allowed(check, tmp_path, name, text):
         ("formula/grammar.py", "import mixedeffects.fit.lmm", "fit is not below formula"),
         ("design/fixed.py", "def late():\n    from ..fit import lmm", "fit is not below design"),
         ("design/fixed.py", "from .. import fit", "fit is not below design"),
-        ("predict/newdata.py", "from mixedeffects.inference import wald", "inference is not below predict"),
+        ("inference/wald.py", "from mixedeffects.predict import rows", "predict is not below inference"),
         ("fit/lmm.py", "import pandas as pd", "pandas may be imported only in"),
         ("fit/lmm.py", "from pyarrow import Table", "pyarrow may be imported only in"),
         ("tables/text.py", "import matplotlib.pyplot as plt", "matplotlib may be imported only in plots"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -87,9 +87,18 @@ class AgqCriterion:
         """Numbers of parameters: theta, beta, t."""
         return self.laplace.sizes
 
-    def with_joint(self, joint: bool) -> LaplaceCriterion | AgqCriterion:
+    @property
+    def compiled(self) -> bool:
+        """Whether evaluations in several threads run at the same time."""
+        return self.laplace.compiled
+
+    def with_joint(self, joint: bool, *, inner: float = INNER) -> LaplaceCriterion | AgqCriterion:
         """The fast approximation, from which a search starts, or this criterion."""
-        return self.laplace.with_joint(True) if joint else self
+        return self.laplace.with_joint(True, inner=inner) if joint else self
+
+    def twin(self) -> AgqCriterion:
+        """The same for another thread: an evaluation uses memory of its own criterion."""
+        return replace(self, laplace=self.laplace.twin())
 
     def split(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Theta, beta and t of a vector of parameters."""

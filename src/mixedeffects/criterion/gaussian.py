@@ -11,7 +11,7 @@ from mixedeffects import _core
 from mixedeffects.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -222,18 +222,10 @@ class GaussianCriterion:
             vcov = half @ half.T
         else:
             beta, vcov = np.empty(0), np.empty((0, 0))
-        b, u = [], []
-        factors = self.layout.factors(theta)
-        for term, (block, columns) in enumerate(self._places()):
-            T = self.basis.T[term]
-            modes, s = raw["modes"][block][:, columns], raw["s"][block][:, columns]
-            b.append(modes @ np.linalg.inv(T).T)
-            u.append(s @ T @ factors[term])
+        b, u = effects_of(self.layout, self.basis, theta, raw)
         for array in (beta, vcov, *b, *u):
             array.flags.writeable = False
-        return Solution(
-            theta=theta, value=raw["value"], rss=raw["rss"], sigma=sigma, beta=beta, vcov=vcov, b=tuple(b), u=tuple(u)
-        )
+        return Solution(theta=theta, value=raw["value"], rss=raw["rss"], sigma=sigma, beta=beta, vcov=vcov, b=b, u=u)
 
     def with_products(self, products: CrossProducts) -> GaussianCriterion:
         """The same criterion for another response: cross-products that differ in y only."""
@@ -257,6 +249,28 @@ class GaussianCriterion:
         if not np.isfinite(at).all():
             raise DataError(f"theta must be finite, not {at.tolist()}")
         return at
+
+
+def effects_of(
+    layout: Layout, basis: Basis, theta: NDArray[np.float64], raw: Mapping[str, Any]
+) -> tuple[tuple[NDArray[np.float64], ...], tuple[NDArray[np.float64], ...]]:
+    """Conditional modes b and spherical random effects u of each term, (J, k), in the units of the data.
+
+    Parameters
+    ----------
+    layout, basis : Layout, Basis
+        Terms, blocks and working columns.
+    theta : ndarray (d,)
+        In the units of the data.
+    raw : mapping
+        `modes` and `s` by block in the working columns, with modes = S s, as the core reports them.
+    """
+    b, u = [], []
+    for term, (block, L) in enumerate(zip(layout.block_of, layout.factors(theta), strict=True)):
+        T, columns = basis.T[term], layout.columns_of(term)
+        b.append(np.asarray(raw["modes"][block][:, columns] @ np.linalg.inv(T).T, dtype=np.float64))
+        u.append(np.asarray(raw["s"][block][:, columns] @ T @ L, dtype=np.float64))
+    return tuple(b), tuple(u)
 
 
 def gaussian_criterion(products: CrossProducts, *, reml: bool) -> GaussianCriterion:

@@ -46,8 +46,8 @@ class LaplacePoint:
 class LaplaceCriterion:
     """Minus twice the Laplace approximation of the log-likelihood, in the working columns.
 
-    The parameters are theta (d), beta (p) and, in a family with a dispersion, its logarithm t; with `joint` beta is part
-    of the mode and no parameter (the fast approximation).
+    The parameters are theta (d), beta (p) and, in a family with a dispersion, its logarithm t; with `joint` beta is
+    part of the mode and no parameter (the fast approximation).
 
     Attributes
     ----------
@@ -63,6 +63,8 @@ class LaplaceCriterion:
         Whether beta is part of the mode.
     expected : bool
         Whether the log-determinant has the expected information, as lme4's has, or the observed one.
+    inner : float
+        What one more inner step may gain, in units of the criterion.
     """
 
     design: Design
@@ -71,6 +73,7 @@ class LaplaceCriterion:
     core: _core.Glmm
     joint: bool = False
     expected: bool = False
+    inner: float = INNER
 
     @property
     def layout(self) -> Layout:
@@ -87,9 +90,21 @@ class LaplaceCriterion:
         """Numbers of parameters: theta, beta, t."""
         return self.layout.n_theta, 0 if self.joint else self.products.p, int(self.family.has_dispersion)
 
-    def with_joint(self, joint: bool) -> LaplaceCriterion:
+    def with_joint(self, joint: bool, *, inner: float = INNER) -> LaplaceCriterion:
         """The same with beta as part of the mode, or not."""
-        return replace(self, joint=joint)
+        return replace(self, joint=joint, inner=inner)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether evaluations in several threads run at the same time."""
+        return isinstance(_kernel_name(self.family), str)
+
+    def twin(self) -> LaplaceCriterion:
+        """The same for another thread: an evaluation uses memory of its own criterion."""
+        design = self.design
+        trials = np.ones(design.nobs) if design.weights is None else design.weights
+        fresh = laplace_criterion(design, self.family, trials, expected=self.expected)
+        return replace(fresh, joint=self.joint, inner=self.inner)
 
     def split(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Theta, beta (empty if joint) and t of a vector of parameters."""
@@ -128,7 +143,7 @@ class LaplaceCriterion:
     ) -> LaplacePoint:
         """Evaluate at parameters given apart; `start` are the s of a mode nearby, or nothing."""
         theta, beta = (np.ascontiguousarray(part, dtype=np.float64) for part in (theta, beta))
-        raw = self.core.evaluate(theta, beta, t, start, self.joint, self.expected, True, INNER)
+        raw = self.core.evaluate(theta, beta, t, start, self.joint, self.expected, True, self.inner)
         return self.point(raw)
 
     def point(self, raw: dict[str, Any]) -> LaplacePoint:
@@ -186,15 +201,20 @@ def laplace_criterion(
     return LaplaceCriterion(design=design, family=family, products=products, core=core, expected=expected)
 
 
+def _kernel_name(family: Family[Any]) -> str | None:
+    if isinstance(family, Binomial) and family.canonical:
+        return "binomial_logit"
+    return "poisson_log" if isinstance(family, Poisson) and family.canonical else None
+
+
 def _kernel(
     family: Family[Any], y: NDArray[np.float64], w: NDArray[np.float64]
 ) -> tuple[str | Callable[..., tuple[Any, ...]], float]:
     """The compiled twin of a family with what it leaves of the log-likelihood's constants, or the family itself."""
-    zero = np.zeros(len(y))
-    if isinstance(family, Binomial) and family.canonical:
-        return "binomial_logit", float(family.loglik(y, zero, w, 0.0).sum() + np.log(2.0) * w.sum())
-    if isinstance(family, Poisson) and family.canonical:
-        return "poisson_log", float(family.loglik(y, zero, w, 0.0).sum() + w.sum())
+    name = _kernel_name(family)
+    if name is not None:
+        left = np.log(2.0) if name == "binomial_logit" else 1.0  # what the compiled twin has at eta = 0, for weight 1
+        return name, float(family.loglik(y, np.zeros(len(y)), w, 0.0).sum() + left * w.sum())
 
     def rows(eta: NDArray[np.float64], t: float, order: int) -> tuple[Any, ...]:
         loglik = family.loglik(y, eta, w, t)

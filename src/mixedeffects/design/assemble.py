@@ -165,6 +165,7 @@ def design(
     missing: str = "drop",
     functions: Functions | None = None,
     allow_observation_level: bool = False,
+    successes: bool = False,
 ) -> Design:
     """Compute the matrices of a mixed model without fitting it.
 
@@ -184,6 +185,8 @@ def design(
         Functions that the formula may call.
     allow_observation_level : bool
         Allow as many random effects as observations, for models without a residual variance.
+    successes : bool
+        The response counts successes: two categories, a proportion, or ``cbind(successes, failures)``.
 
     Returns
     -------
@@ -212,7 +215,15 @@ def design(
             "regression"
         )
     coding = resolve(contrasts)
-    frame = model_frame(formula, data, weights=weights, offset=offset, missing=missing, functions=functions)
+    frame = model_frame(
+        formula,
+        data,
+        weights=weights,
+        offset=offset,
+        missing=missing,
+        functions=functions,
+        successes=successes,
+    )
     if "Intercept" in frame.columns:
         raise DataError("a column named 'Intercept' would be taken for the constant; rename it")
     frame, matrices = _matrices(formula, frame, coding, functions, missing)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mixedeffects.frame import Factor
 
 Sigma = Literal["separate", "random", "within"]
-_VARIES = 1e-7  # of its length is what a column must vary within the levels
+_VARIES = 1e-10  # of its length is what a column must vary within the levels: rounding is far below, a date far above
 _POSITIVE = 1e-8  # of the largest eigenvalue of the scaled difference
 
 
@@ -107,9 +107,12 @@ class Hausman:
         Within-group estimates, and those of the mixed model.
     vcov_fixed, vcov_random : ndarray (q, q)
         Their covariances.
+    n_testable : int
+        Directions in which the two can differ: the rank of the level means of the columns compared, beside the columns
+        of the model that are constant within levels. Where it is 0 they agree by design.
     statistic, df, p_value : float
-        d'(V_fixed - V_random)^- d, against chi-square; NaN where the difference of the covariances is positive in no
-        direction.
+        d'(V_fixed - V_random)^- d over those directions, against chi-square; NaN where there is none, or the difference
+        of the covariances is positive in none.
     positive_definite : bool
         Whether that difference is positive definite.
     notes : tuple of str
@@ -127,13 +130,14 @@ class Hausman:
     statistic: float
     df: float
     p_value: float
+    n_testable: int
     positive_definite: bool
     notes: tuple[str, ...]
     kind: str
 
     def table(self) -> Table:
         """Return a row per coefficient: term, fixed, random, difference and its std_error (NaN if not positive)."""
-        variance = np.diag(self.vcov_fixed - self.vcov_random)
+        variance = np.diag(self.vcov_fixed - self.vcov_random) if self.n_testable else np.full(len(self.names), np.nan)
         columns: dict[str, Any] = {
             "term": list(self.names),
             "fixed": self.fixed,
@@ -171,7 +175,7 @@ def hausman_test(fit: LmmFit, sigma: str = "separate") -> Hausman:
         given = " + ".join(str(term.source) for term in terms)
         raise DataError(
             f"Hausman's test compares a random intercept, (1 | g), with an intercept for every level; the model has "
-            f"{given}. within_between tests the same hypothesis for any random part"
+            f"{given}. within_between, of the same columns, tests the same hypothesis for any random part"
         )
     factor = terms[0].factor
     within = within_regression(fit.model, factor)
@@ -179,17 +183,16 @@ def hausman_test(fit: LmmFit, sigma: str = "separate") -> Hausman:
     fixed_variance = own if sigma == "random" else within.sigma**2
     random_scale = within.sigma**2 / own if sigma == "within" else 1.0
     V_fixed = fixed_variance * within.unscaled
-    V_random = random_scale * fit.solution.vcov[np.ix_(within.columns, within.columns)]
+    V_own = fit.solution.vcov[np.ix_(within.columns, within.columns)]
+    V_random = random_scale * V_own
     random = fit.solution.beta[within.columns]
-    statistic, df, n_negative = _quadratic(within.coef - random, V_fixed, V_random)
-    q = len(within.columns)
-    notes = [f"{factor.n_levels} groups. The same hypothesis for any random part: within_between."]
-    if df < q:
-        notes.append(_not_positive(q, int(df), n_negative))
-    names = fit.model.kept_names
+    means = level_means(fit.model, factor, within.columns)
+    directions = _directions(fixed_variance * within.unscaled, own * within.unscaled - V_own, means.rank)
+    statistic, df, n_negative = _quadratic(within.coef - random, V_fixed - V_random, directions)
+    q, names = len(within.columns), tuple(fit.model.kept_names[j] for j in within.columns)
     return Hausman(
         group=factor.name,
-        names=tuple(names[j] for j in within.columns),
+        names=names,
         fixed=within.coef,
         random=random,
         vcov_fixed=V_fixed,
@@ -197,28 +200,113 @@ def hausman_test(fit: LmmFit, sigma: str = "separate") -> Hausman:
         statistic=statistic if df else float("nan"),
         df=df,
         p_value=chi2_upper(statistic, df) if df else float("nan"),
+        n_testable=means.rank,
         positive_definite=df == q,
-        notes=tuple(notes),
+        notes=_notes(fit, factor, names, means, int(df), n_negative),
         kind=fit.model.data_kind,
     )
 
 
+class LevelMeans(NamedTuple):
+    """What the means of some columns over the levels of a factor tell beside the other columns.
+
+    Attributes
+    ----------
+    equal : ndarray of bool (q,)
+        The (weighted) mean is the same in all levels.
+    determined : ndarray of bool (q,)
+        The columns of X that are constant within levels determine it; an equal mean if there is an intercept.
+    rank : int
+        Rank of the means beside those columns.
+    """
+
+    equal: NDArray[np.bool_]
+    determined: NDArray[np.bool_]
+    rank: int
+
+
+def level_means(design: Design, factor: Factor, columns: NDArray[np.intp], *, weighted: bool = True) -> LevelMeans:
+    """Compare the means of columns over the levels with the columns that are constant within levels.
+
+    Parameters
+    ----------
+    design : Design
+        The model.
+    factor : Factor
+        Its grouping factor.
+    columns : ndarray of intp (q,)
+        Positions in X of columns that vary within the levels.
+    weighted : bool
+        Take the prior weights into the means.
+    """
+    w = np.ones(design.nobs) if design.weights is None or not weighted else design.weights
+    total = np.bincount(factor.codes, w, factor.n_levels)
+    X = np.column_stack([design.X[:, columns], design.X[:, ~varies_within(design, factor)[0]]])
+    means = np.column_stack([np.bincount(factor.codes, w * x, factor.n_levels) / total for x in X.T])
+    root = np.sqrt(total)[:, None]
+    lengths = np.sqrt(w @ design.X[:, columns] ** 2)
+    own, others = means[:, : len(columns)], root * means[:, len(columns) :]
+    unequal = np.linalg.norm(root * (own - total @ own / total.sum()), axis=0) / lengths
+    others = others[:, estimable(others)]
+    basis = np.linalg.qr(others)[0]
+    rest = root * own
+    for _ in range(2):  # twice is enough against cancellation
+        rest = rest - basis @ (basis.T @ rest)
+    rest = rest / lengths
+    size = np.linalg.norm(rest, axis=0)
+    rank = int((np.linalg.svd(rest, compute_uv=False) > _VARIES).sum())
+    return LevelMeans(unequal <= _VARIES, size <= _VARIES, rank)
+
+
+def _directions(V_fixed: NDArray[np.float64], difference: NDArray[np.float64], rank: int) -> NDArray[np.float64]:
+    """The directions in which the two estimates can differ, (q, rank); along each of them V_fixed is about 1.
+
+    The difference of the two covariances of one residual variance is positive in these and 0 in all others. That of two
+    residual variances is not 0 in the others, where there is nothing to compare.
+    """
+    scale = 1.0 / np.sqrt(np.diag(V_fixed))
+    vectors = np.linalg.eigh(difference * np.outer(scale, scale))[1]
+    return np.asarray(scale[:, None] * vectors[:, len(scale) - rank :], dtype=np.float64)
+
+
 def _quadratic(
-    d: NDArray[np.float64], V_fixed: NDArray[np.float64], V_random: NDArray[np.float64]
+    d: NDArray[np.float64], V: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> tuple[float, float, int]:
-    """d'V^- d over the directions where V = V_fixed - V_random is positive, their number, that of negative ones."""
-    scale = np.sqrt(np.diag(V_fixed))
-    values, directions = np.linalg.eigh((V_fixed - V_random) / np.outer(scale, scale))
+    """d'V^- d over those of the directions where V is positive, their number, that of negative ones."""
+    values, vectors = np.linalg.eigh(directions.T @ V @ directions)
     positive = values > _POSITIVE
-    along = directions[:, positive].T @ (d / scale)
+    along = (directions @ vectors[:, positive]).T @ d
     return float(np.sum(along**2 / values[positive])), float(positive.sum()), int((values < -_POSITIVE).sum())
 
 
-def _not_positive(q: int, df: int, n_negative: int) -> str:
-    what = f"negative in {n_negative} of {q} directions" if n_negative else f"zero in {q - df} of {q} directions"
+def _notes(
+    fit: LmmFit, factor: Factor, names: tuple[str, ...], means: LevelMeans, df: int, n_negative: int
+) -> tuple[str, ...]:
+    agree = [name for name, same in zip(names, means.determined, strict=True) if same]
+    which = ", ".join(agree)
+    why = f"The {'weighted ' if fit.model.weights is not None else ''}means of {which} are "
+    why += f"equal in all levels of {factor.name}"
+    if not means.equal[means.determined].all():
+        why = f"{why} or determined by other columns of the model"
+    if not means.rank:
+        return (f"{why}: random and fixed effects agree by design, there is nothing to test.",)
+    options = "" if fit.model.weights is None else ", means='weighted'"
+    call = f"within_between(fit, covariates={list(names)!r}{options})"
+    notes = [f"{factor.n_levels} groups. The same hypothesis for any random part: {call}."]
+    if means.rank < len(names):
+        why = why if agree else "The level means are linearly dependent"
+        left = f"{means.rank} of {len(names)} directions"
+        notes.append(f"{why}: that leaves {left} in which random and fixed effects can differ.")
+    if df < means.rank:
+        notes.append(_not_positive(means.rank, df, n_negative))
+    return tuple(notes)
+
+
+def _not_positive(rank: int, df: int, n_negative: int) -> str:
+    what = f"{f'negative in {n_negative}' if n_negative else f'zero in {rank - df}'} of {rank} directions"
     rest = "is computed over the others, by a generalized inverse" if df else "does not exist"
     return (
         f"The difference of the covariances is not positive definite ({what}): the statistic {rest}, and its "
         "distribution is not known to be chi-square. sigma='random' uses one residual variance in both; the test of "
-        "within_between is always defined."
+        "within_between does not need the difference."
     )

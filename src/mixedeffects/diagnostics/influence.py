@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mixedeffects.errors import DataError, MixedEffectsError
-from mixedeffects.fit.deletions import Deletions, delete, sets_of_codes
+from mixedeffects.fit.deletions import Deletions, RowSets, delete, sets_of_codes
 from mixedeffects.fit.functionals import fitted_functionals, free_share, leverage
 from mixedeffects.fit.residuals import residuals
 from mixedeffects.frame import Factor, read_factor
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixedeffects.fit import LmmFit
 
 Method = Literal["refit", "closed"]
+_DIGITS = 1e-8  # of the residual sum of squares: a smaller one is not to be had by subtraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,6 +131,8 @@ def _grouping(fit: LmmFit, by: Any) -> Factor:
             known = ", ".join(dict.fromkeys([*model.factors, *model.columns]))
             raise DataError(f"by={by!r} is no grouping factor and no column of the formula; those are {known}")
         return column if isinstance(column, Factor) else read_factor(by, column)
+    if isinstance(by, list | tuple) and len(by) == 1 and isinstance(by[0], str) and model.nobs > 1:
+        raise DataError(f"by={by!r}: give one name, by={by[0]!r}, or a label for each of the {model.nobs} rows used")
     labels = np.asarray(by)
     if labels.shape != (model.nobs,):
         raise DataError(f"by has shape {labels.shape}; it needs a label for each of the {model.nobs} rows used")
@@ -148,10 +151,18 @@ def _closed_rows(fit: LmmFit) -> Deletions:
     degrees = fit.objective.degrees - 1
     rss = np.maximum(solution.rss - w * r**2 / free, 0.0)
     sigma = np.sqrt(rss / degrees) if degrees else np.full(fit.nobs, np.nan)
+    lost = np.flatnonzero(~(rss > _DIGITS * solution.rss) & np.isfinite(free))
     relative = D + (w / free)[:, None, None] * (Dt[:, :, None] * Dt[:, None, :])
+    vcov = sigma[:, None, None] ** 2 * relative
+    if len(lost):  # subtraction leaves no digits beside a residual so large
+        codes = np.full(fit.nobs, len(lost))
+        codes[lost] = np.arange(len(lost))
+        order = np.argsort(codes, kind="stable")[: len(lost)].astype(np.int64)
+        again = delete(fit, RowSets(order=order, start=np.arange(len(lost) + 1)), refit=False)
+        beta[lost], vcov[lost], sigma[lost] = again.beta, again.vcov, again.sigma
     return Deletions(
         beta=beta,
-        vcov=sigma[:, None, None] ** 2 * relative,
+        vcov=vcov,
         sigma=sigma,
         theta=np.broadcast_to(solution.theta, (fit.nobs, len(solution.theta))),
         criterion=np.full(fit.nobs, np.nan),
@@ -164,7 +175,7 @@ def _measures(fit: LmmFit, by: str, method: str, labels: NDArray[Any], deleted: 
     vcov = fit.solution.vcov
     p = len(vcov)
     change = deleted.beta - fit.solution.beta
-    whole = np.isfinite(deleted.vcov).all(axis=(1, 2))
+    whole = np.isfinite(deleted.vcov).all(axis=(1, 2)) & (deleted.sigma > 0.0)
     inverse = np.linalg.inv(vcov)
     cooks = np.einsum("mp,pq,mq->m", change, inverse, change, optimize=True) / p
     mdffits, covratio, covtrace = (np.full(len(change), np.nan) for _ in range(3))

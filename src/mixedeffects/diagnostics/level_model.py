@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixedeffects.design.rank import TOLERANCE
+from mixedeffects.diagnostics.level_qr import ALIASED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def level_model(y: NDArray[np.float64], C: NDArray[np.float64], qr: LevelQR) -> 
     Notes
     -----
     What the levels' columns explain is taken out of y and C (Frisch, Waugh and Lovell); the common coefficients come
-    from the rest, the levels' own by substitution. A common column is left out by R's rule if less than 1e-7 of its
+    from the rest, the levels' own by substitution. A common column is left out if less than 1e-10 of its
     length remains beside the levels' columns and the common ones before it.
     """
     J, k = qr.kept.shape
@@ -125,7 +125,7 @@ def _pivoted(
             for direction in basis:
                 values = values - direction * (direction @ values)
         remaining = float(np.linalg.norm(values))
-        if remaining > TOLERANCE * lengths[c]:
+        if remaining > ALIASED * lengths[c]:
             kept[c] = True
             basis.append(values / remaining)
     Q = np.array(basis).reshape(len(basis), len(rest)).T

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixedeffects.design.rank import TOLERANCE
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+ALIASED = 1e-10  # of its length is what a column must have left: a date in seconds varies by 1e-8 of it within a week
 _DEPENDS = 1e-8  # share of an aliased column that a kept one must explain to be entangled with it
 
 
@@ -127,7 +126,7 @@ def level_qr(
     Notes
     -----
     Gram-Schmidt from left to right, each column orthogonalised twice, which is as accurate as Householder's method; a
-    column is aliased by R's rule, if less than 1e-7 of its length within the level is left. Sums run over all levels at
+    column is aliased if less than 1e-10 of its length within the level is left. Sums run over all levels at
     once: the time is of order n k^2, however the rows are spread over the levels.
     """
     k = len(columns)
@@ -140,7 +139,7 @@ def level_qr(
         length = np.sqrt(np.bincount(codes, weights=values**2, minlength=n_levels))
         R[:, :j, j], rest = _split(values, Q[:, :j], codes, n_levels)
         remaining = np.sqrt(np.bincount(codes, weights=rest**2, minlength=n_levels))
-        kept[:, j] = remaining > TOLERANCE * length
+        kept[:, j] = remaining > ALIASED * length
         R[:, j, j] = np.where(kept[:, j], remaining, 0.0)
         scale = np.divide(1.0, remaining, out=np.zeros(n_levels), where=kept[:, j])
         Q[:, j] = rest * scale[codes]

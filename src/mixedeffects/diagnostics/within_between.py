@@ -11,7 +11,7 @@ import numpy as np
 from mixedeffects.design.encoding import plain_encoding
 from mixedeffects.design.rank import estimable
 from mixedeffects.diagnostics.grouping import chosen_group
-from mixedeffects.diagnostics.hausman import varies_within
+from mixedeffects.diagnostics.hausman import level_means, varies_within
 from mixedeffects.errors import DataError
 from mixedeffects.formula.expressions import quoted_name
 from mixedeffects.inference.dispatch import checked_ddf, f_test, t_test
@@ -155,7 +155,7 @@ def within_between(
         given=fit,
         mundlak=mundlak,
         within_between=hybrid,
-        notes=(*notes, *_notes(fit, factor, names, mundlak, means)),
+        notes=(*notes, *_notes(fit, factor, chosen, mundlak, means)),
     )
 
 
@@ -209,12 +209,26 @@ def _check_groups(design: Design, factor: Factor, averages: NDArray[np.float64])
     """Refuse a model whose columns that are constant within the groups are as many as the groups."""
     varies, _ = varies_within(design, factor)
     between = np.column_stack([design.X[:, ~varies], averages])
-    rank = int(estimable(between).sum())
+    rank = int(_independent(between).sum())
     if rank >= factor.n_levels:
         raise DataError(
             f"{factor.n_levels} groups of {factor.name!r} for {rank} columns that vary between them only, group means "
             "included: they are fitted exactly. There must be more groups, or fewer covariates"
         )
+
+
+def _independent(X: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Columns of X that those before them do not determine.
+
+    Beside an intercept they are centred first: the deviations from the mean of a group are small next to a far origin
+    (seconds since 1970), and would pass for rounding errors.
+    """
+    origin = X.mean(axis=0)
+    constant = np.ptp(X, axis=0) == 0
+    if not (constant & (origin != 0)).any():
+        return estimable(X)
+    origin[constant] = 0.0
+    return estimable(np.asfortranarray(X - origin))
 
 
 def _fitted(
@@ -223,7 +237,7 @@ def _fitted(
     """Fit the model with these columns of the fixed part, each of them data from now on."""
     design = fit.model
     every = np.asfortranarray(np.column_stack([X, added]))
-    kept = estimable(every)
+    kept = _independent(every)
     all_names = (*names, *added_names)
     new = {name: every[:, j].copy() for j, name in enumerate(all_names) if name != "Intercept"}
     taken = [name for name in all_names if name not in design.kept_names and name in design.columns]
@@ -282,13 +296,25 @@ def _tests(mundlak: LmmFit, tested: list[int], ddf: str) -> tuple[Wald, FTest | 
     return Wald(chi2.statistic * chi2.df_num, chi2.df_num, chi2.p_value), f_test(mundlak, L, ddf=ddf)
 
 
-def _notes(fit: LmmFit, factor: Factor, names: list[str], mundlak: LmmFit, means: str) -> list[str]:
+def _notes(fit: LmmFit, factor: Factor, chosen: list[int], mundlak: LmmFit, means: str) -> list[str]:
     notes = [f"Groups: {factor.name}, {factor.n_levels} levels; contextual = between - within."]
-    lost = [name for name in names if f"mean({name})" not in mundlak.model.kept_names]
+    names = fit.model.kept_names
+    lost = [j for j in chosen if f"mean({names[j]})" not in mundlak.model.kept_names]
+    same: set[int] = set()
     if lost:
+        found = level_means(fit.model, factor, np.array(lost, dtype=np.intp), weighted=means == "weighted")
+        same = {j for j, equal in zip(lost, found.equal, strict=True) if equal}
+    equal = ", ".join(names[j] for j in lost if j in same)
+    others = ", ".join(names[j] for j in lost if j not in same)
+    if equal:
+        what = "the given model has the effects within groups, there is nothing to test"
+        if len(same) < len(chosen):
+            what = "there is no effect between groups to estimate or test"
+        notes.append(f"The means of {equal} are equal in all levels of {factor.name}: {what}.")
+    if others:
         notes.append(
-            f"The group means of {', '.join(lost)} are determined by other columns (equal in all groups, perhaps): no "
-            "effect between groups can be told."
+            f"The means of {others} over the levels of {factor.name} are determined by other columns of the model: no "
+            "further effect between groups can be told."
         )
     if fit.model.weights is not None:
         notes.append(f"Group means are {means}.")

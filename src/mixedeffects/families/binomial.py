@@ -89,7 +89,7 @@ class Binomial(Family[UnitLink]):
         )
         refuse((y < 0.0) | (y > 1.0), y, subject, must)
         must = "the weights of a binomial response are its numbers of trials, which must be whole numbers"
-        refuse(np.abs(w - np.rint(w)) > WHOLE, w, "weights", must)
+        refuse(np.abs(w - np.rint(w)) > WHOLE, w, "a weight", must)
         successes = w * y
         must = "proportion times trials (weights=) must be a whole number of successes"
         refuse(np.abs(successes - np.rint(successes)) > WHOLE, successes, f"{subject} times its trials", must)

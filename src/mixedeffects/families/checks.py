@@ -45,17 +45,15 @@ def check_finite(y: Vector, name: str) -> None:
 
 def check_weights(w: Vector) -> None:
     """Raise DataError for a weight that is not a positive number."""
-    must = "a weight must be a positive number: leave out rows without weight"
-    refuse(~(np.isfinite(w) & (w > 0.0)), w, "weights", must)
+    must = "weights must be positive numbers: leave out rows without weight"
+    refuse(~(np.isfinite(w) & (w > 0.0)), w, "a weight", must)
 
 
 def check_count(y: Vector, family: str, name: str) -> None:
     """Raise DataError for a negative or fractional count."""
     subject = f"the {family} response {name!r}"
     refuse(y < 0.0, y, subject, "counts cannot be negative: they are 0, 1, 2, ...")
-    must = (
-        "counts must be whole numbers (0, 1, 2, ...): give the counts themselves, and exposures as offset=log(exposure)"
-    )
+    must = "counts must be whole numbers (0, 1, 2, ...): give the counts, and an exposure by offset(log(exposure))"
     refuse(y != np.rint(y), y, subject, must)
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _WEAK = 1e-9  # of the largest eigenvalue of X'V^-1X: below it the rank of what is left of X is looked at
 _FEW = 2000  # random effects
+_OFF = 0.1  # relative standard deviation, for a column of unit mean square, at which a search leaves the boundary
+_MEANING = 1e-6  # share of an aliased column that a coefficient may have and mean what it did
+_DIGITS = 1e-8  # of all rows' sum of squares: a smaller one is not to be had by subtraction
 _MANY = 300  # levels from which it pays to refit without all of them at once
 
 
@@ -118,7 +121,7 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
     if found is None:
         found = _from_products(fit, sets, refit=refit)
     refused = _refused(fit.model, sets)
-    again = np.flatnonzero(_doubtful(found) & ~refused)
+    again = np.flatnonzero(_doubtful(fit, found) & ~refused)
     if refit and fit.control.fixed_theta is None:
         theta = np.array([_to_data(fit, working) for working in found["theta"]]).reshape(len(sets), -1)
     else:
@@ -144,9 +147,9 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
         if one is None:
             refused[i] = True
             continue
-        kept = _places(fit.model, one.model)
-        beta[i, kept] = one.solution.beta
-        vcov[i, kept[:, None], kept] = one.solution.vcov
+        own, kept = _places(fit.model, one.model, sets.rows(int(i)))
+        beta[i, kept] = one.solution.beta[own]
+        vcov[i, kept[:, None], kept] = one.solution.vcov[np.ix_(own, own)]
         sigma[i], theta[i], criterion[i] = one.solution.sigma, one.solution.theta, one.criterion
         unconverged += refit and not one.optimum.converged
     return Deletions(
@@ -177,6 +180,8 @@ def _from_products(fit: LmmFit, sets: RowSets, *, refit: bool) -> dict[str, NDAr
     objective, control = fit.objective, fit.control
     refit = refit and control.fixed_theta is None
     theta = working_theta(fit)
+    if refit and fit.is_singular:
+        theta = _off_the_boundary(fit, theta)
     return _core.deletions(
         objective.products.core,
         objective.core,
@@ -193,18 +198,31 @@ def _from_products(fit: LmmFit, sets: RowSets, *, refit: bool) -> dict[str, NDAr
     )
 
 
+def _off_the_boundary(fit: LmmFit, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A start from which a search can reach variances that the estimate of all rows has not."""
+    factors = fit.objective.layout.factors(theta)
+    return fit.objective.layout.theta([L + _OFF * np.diag(np.abs(np.diag(L)) < _OFF) for L in factors])
+
+
 def _curvature(fit: LmmFit, theta: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """The exact Hessian at the estimate, if it is positive definite."""
-    hessian = fit.objective.core.hessian(theta, None)
+    """The Hessian at the estimate, if it is positive definite: exact, or average information where that is dear.
+
+    There is none for a singular fit: on the boundary the gradient vanishes by symmetry, whatever the rows left say.
+    """
+    if fit.is_singular:
+        return None
+    core = fit.objective.core
+    hessian = core.evaluate(theta, None, True)["curvature"] if core.hessian_is_dear else core.hessian(theta, None)
     if hessian is None:
         return None
     values = np.linalg.eigvalsh(hessian)
     return hessian if values[0] > _WEAK * values[-1] else None
 
 
-def _doubtful(found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+def _doubtful(fit: LmmFit, found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """Where the numbers from the products may not be those of the rows left."""
     doubtful = ~(found["converged"].astype(bool) & np.isfinite(found["value"]))
+    doubtful |= ~(found["rss"] > _DIGITS * fit.objective.products.core.yy)
     XVX = found["XVX"]
     if XVX.shape[1]:
         sound = ~doubtful
@@ -289,7 +307,19 @@ def without_rows(model: Design, gone: NDArray[np.int64]) -> Design:
     )
 
 
-def _places(full: Design, reduced: Design) -> NDArray[np.intp]:
-    """Positions of the reduced design's coefficients among those of the full one."""
+def _places(full: Design, reduced: Design, gone: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Coefficients that mean the same with and without some rows: their places in the reduced and in the full design.
+
+    Where a column is aliased among the rows left, the coefficients of the columns that determine it change their
+    meaning with it; the others are the ones that the rows left can estimate.
+    """
     place = {name: j for j, name in enumerate(full.kept_names)}
-    return np.array([place[name] for name in reduced.kept_names], dtype=np.intp)
+    kept = np.array([place[name] for name in reduced.kept_names], dtype=np.intp)
+    stay = np.ones(full.nobs, dtype=bool)
+    stay[gone] = False
+    X = full.X[stay]
+    aliased = np.setdiff1d(np.arange(X.shape[1]), kept)
+    solved = np.linalg.lstsq(X[:, kept], X[:, aliased], rcond=None)[0]  # what stands for each aliased column
+    sizes = np.linalg.norm(X[:, kept], axis=0)[:, None] / np.maximum(np.linalg.norm(X[:, aliased], axis=0), 1e-300)
+    free = ~(np.abs(solved) * sizes > _MEANING).any(axis=1)
+    return np.flatnonzero(free), kept[free]

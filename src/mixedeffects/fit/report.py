@@ -8,7 +8,28 @@ from mixedeffects.errors import ConvergenceWarning, SingularFitWarning
 from mixedeffects.frame import warn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mixedeffects.fit.record import LmmFit
+
+
+def report_all(fits: Sequence[LmmFit]) -> None:
+    """Warn once about several new fits of one design, with their numbers.
+
+    Parameters
+    ----------
+    fits : sequence of LmmFit
+        New fits; a single one is reported as by `report`.
+    """
+    if len(fits) == 1:
+        report(fits[0])
+        return
+    unconverged = sum(not fit.optimum.converged for fit in fits if fit.control.fixed_theta is None)
+    singular = sum(fit.is_singular for fit in fits if fit.control.fixed_theta is None)
+    if unconverged:
+        warn(f"{unconverged} of {len(fits)} refits did not converge", ConvergenceWarning)
+    if singular:
+        warn(f"{singular} of {len(fits)} refits are singular (on the boundary)", SingularFitWarning)
 
 
 def report(fit: LmmFit) -> None:

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from mixedeffects.criterion import gaussian_criterion
 from mixedeffects.crossproducts import cross_products
 from mixedeffects.optimize import Optimum
+from mixedeffects.optimize.record import Known
 
 if TYPE_CHECKING:
     from mixedeffects.control import Control
     from mixedeffects.criterion import Solution
     from mixedeffects.design import Design
     from mixedeffects.fit.record import LmmFit
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A function of nothing that returns a value computed before."""
-
-    value: float
-
-    def __call__(self) -> float:
-        return self.value
 
 
 def reduced(fit: LmmFit) -> tuple[Any, ...]:
@@ -50,6 +41,6 @@ def restored(
         model=model,
         objective=gaussian_criterion(products, reml=reml),
         solution=solution,
-        optimum=Optimum(**optimum, smallest=_Known(smallest)),
+        optimum=Optimum(**optimum, smallest=Known(smallest)),
         control=control,
     )

@@ -149,6 +149,7 @@ def model_frame(
     offset: str | Any | None = None,
     missing: str = "drop",
     functions: Functions | None = None,
+    successes: bool = False,
 ) -> ModelFrame:
     """Read the columns that a formula needs and keep the complete rows.
 
@@ -164,6 +165,9 @@ def model_frame(
         What to do about rows with missing values.
     functions : mapping of str to callable, optional
         The caller's functions in the formula.
+    successes : bool
+        The response counts successes: a category or a boolean (the first level is a failure) becomes 0 and 1,
+        ``cbind(successes, failures)`` a proportion whose weights are the numbers of trials.
 
     Returns
     -------
@@ -209,7 +213,8 @@ def model_frame(
         name=source.name,
         units=source.units,
     )
-    frame = _without_zero_weights(_with_response(frame, formula, functions, missing=missing), weights)
+    frame = _with_response(frame, formula, functions, missing=missing, successes=successes)
+    frame = _without_zero_weights(frame, weights)
     _check_offset(frame)
     if frame.y.min() == frame.y.max():
         raise DataError(f"the response {formula.response!r} is constant: {frame.y[0]:g} in all {frame.n_rows} rows")
@@ -311,9 +316,14 @@ def _number(column: RawColumn | None, keep: NDArray[np.bool_] | None) -> Vector 
     return np.array(values, dtype=np.float64)
 
 
-def _with_response(frame: ModelFrame, formula: Formula, functions: Functions | None, *, missing: str) -> ModelFrame:
+def _with_response(
+    frame: ModelFrame, formula: Formula, functions: Functions | None, *, missing: str, successes: bool
+) -> ModelFrame:
     """Evaluate the response and the offsets of the formula; rows where one is missing are dropped."""
-    y = _evaluated(formula.response, frame, functions, "response")
+    if successes:
+        y, frame = _proportion(formula.response, frame, functions)
+    else:
+        y = _evaluated(formula.response, frame, functions, "response")
     offset = frame.offset
     for expression in formula.offsets:
         term = _evaluated(expression, frame, functions, "offset")
@@ -325,10 +335,42 @@ def _with_response(frame: ModelFrame, formula: Formula, functions: Functions | N
             clean = bool(np.isfinite(values.sum()))
         if not clean and (incomplete := np.isnan(values)).any():
             # The same row may be missing in both; the frame is rebuilt before the next one is looked at.
-            return _with_response(frame.drop(incomplete, cause, missing=missing), formula, functions, missing=missing)
+            left = frame.drop(incomplete, cause, missing=missing)
+            return _with_response(left, formula, functions, missing=missing, successes=successes)
     frame = replace(frame, y=y, offset=offset)
     _check_finite(frame.y, f"the response {formula.response!r} has", frame.kept)
     return frame
+
+
+def _proportion(response: str, frame: ModelFrame, functions: Functions | None) -> tuple[Vector, ModelFrame]:
+    """The response as proportions of successes, and the frame with the numbers of trials as weights."""
+    column = frame.columns.get(response.strip("`"))
+    if isinstance(column, Factor):
+        if column.n_levels != 2:
+            raise DataError(
+                f"the response {response!r} has {column.n_levels} categories; a binomial response has two, the first "
+                "of which is a failure"
+            )
+        return column.codes.astype(np.float64), frame
+    if column is not None:
+        return _evaluated(response, frame, functions, "response"), frame
+    operands = {name: numeric_operand(value) for name, value in frame.columns.items()}
+    with np.errstate(all="ignore"):
+        counts = np.asarray(evaluate(response, operands, functions))
+    if counts.ndim != 2:
+        return _evaluated(response, frame, functions, "response"), frame
+    if frame.weights is not None:
+        raise DataError(f"{response!r} tells the numbers of trials; weights= must not be given besides")
+    counts = counts.astype(np.float64)
+    wrong = np.flatnonzero(~((counts >= 0.0) | np.isnan(counts)).all(axis=1))
+    if len(wrong):
+        at = int(wrong[0])
+        shown = counts[at].tolist()
+        raise DataError(f"{response!r} has the counts {shown} in row {frame.row(at)}; they must be 0 or more")
+    trials = counts.sum(axis=1)
+    with np.errstate(all="ignore"):
+        y = np.where(trials > 0.0, counts[:, 0] / trials, np.where(np.isnan(trials), np.nan, 0.0))
+    return y, replace(frame, weights=np.where(np.isnan(trials), 1.0, trials))
 
 
 def _evaluated(expression: str, frame: ModelFrame, functions: Functions | None, role: str) -> Vector:

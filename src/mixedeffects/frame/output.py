@@ -30,11 +30,16 @@ def to_frame(columns: Mapping[str, Any], kind: str, *, text: tuple[str, ...] = (
     if kind == "polars":
         import polars as pl
 
-        return pl.DataFrame({name: pl.Series(name, _plain(values), strict=False) for name, values in columns.items()})
+        # A column that is missing throughout keeps its type, so that tables can be put under one another.
+        empty = {name: pl.String if name in text else pl.Float64 for name, v in columns.items() if _nothing(v)}
+        return pl.DataFrame(
+            {name: pl.Series(name, _plain(v), dtype=empty.get(name), strict=False) for name, v in columns.items()}
+        )
     if kind == "pyarrow":
         import pyarrow as pa
 
-        return pa.table({name: _plain(values) for name, values in columns.items()})
+        types = {name: pa.string() if name in text else pa.float64() for name, v in columns.items() if _nothing(v)}
+        return pa.table({name: pa.array(_plain(v), type=types.get(name)) for name, v in columns.items()})
     return pd.DataFrame(
         {
             name: pd.Series(values, dtype=object) if name in text else pd.Series(_numbers(values))
@@ -83,6 +88,10 @@ def with_columns(data: Any, rows: NDArray[np.int64], added: Mapping[str, NDArray
 
         out = out.append_column(name, pa.array(values))
     return out
+
+
+def _nothing(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(value is None for value in values)
 
 
 def _plain(values: Any) -> Any:

@@ -110,6 +110,8 @@ def open_source(data: Any) -> Source:
         return _pandas_source(data)
     if isinstance(data, Mapping):
         return _dict_source(data)
+    if isinstance(data, pd.Series | pd.Index):
+        raise DataError(f"data of type {type(data).__name__} cannot be read: it is one column; give {_SUPPORTED}")
     return _narwhals_source(data)
 
 

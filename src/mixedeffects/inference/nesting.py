@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from mixedeffects.fit import LmmFit
 
 
+def _approximation(fit: LmmFit) -> str:
+    """The kind of likelihood: that of a linear model, or of which approximation."""
+    nagq = getattr(fit, "nagq", None)
+    return "linear" if nagq is None else f"generalized, nagq={nagq}"
+
+
 def check_same_data(fits: Sequence[LmmFit], labels: Sequence[str]) -> None:
     """Refuse fits of different rows, responses or weights.
 
@@ -37,6 +43,11 @@ def check_same_data(fits: Sequence[LmmFit], labels: Sequence[str]) -> None:
     for fit, label in zip(fits[1:], labels[1:], strict=True):
         model = fit.model
         pair = f"{labels[0]} and {label}"
+        if _approximation(fit) != _approximation(fits[0]):
+            raise DataError(
+                f"{pair} are models of other kinds ({_approximation(fits[0])} and {_approximation(fit)}); their "
+                "likelihoods cannot be compared"
+            )
         if model.nobs != first.nobs:
             raise DataError(
                 f"{pair} use different rows: {first.nobs} and {model.nobs}. Likelihoods of different data cannot be "

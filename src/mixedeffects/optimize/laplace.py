@@ -12,7 +12,7 @@ from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
 from mixedeffects.optimize.minimize import without_small
 from mixedeffects.optimize.quasi_newton import descend, differences
-from mixedeffects.optimize.record import Optimum, TracePoint
+from mixedeffects.optimize.record import Known, Optimum, TracePoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ _ROUNDING = 1e-14  # decrement that no step could improve
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
+_INNER_ROUGH = 1e-4  # what one more inner step may gain while a start is looked for
+_WORTH_A_THREAD = 5000  # rows times parameters
 _FREE = 1e-7  # of the criterion: what a point on the boundary may cost
 _POLISHES = 4
 _FLAT = 1e-8  # of the largest eigenvalue of the scaled Hessian: the data do not determine such a direction
@@ -101,7 +103,8 @@ def minimize_laplace(
     leads close to the minimum, and Newton steps with the exact Hessian to it. A covariance matrix that is nearly
     singular is made so where that costs nothing.
     """
-    fast = _Count(criterion.with_joint(True))
+    # Only a start is wanted of the fast approximation, unless it is the criterion itself.
+    fast = _Count(criterion if criterion.joint else criterion.with_joint(True, inner=_INNER_ROUGH))
     start, curvature = _start(criterion, control)
     near = _first(criterion, start)
     found = descend(fast, start, curvature, tolerance=_ROUGH, max_evaluations=control.max_evaluations, near=near)
@@ -118,19 +121,22 @@ def minimize_laplace(
         x, B, point = found.x, found.curvature, found.point
         trace += found.trace
     function = fast if criterion.joint else count
+    parallel = criterion.compiled and control.n_threads > 1 and criterion.design.nobs * len(x) > _WORTH_A_THREAD
+    twins = [_Count(criterion.twin())] if parallel else []
     for _ in range(_POLISHES):
         x, point = _canonical(function, x, point)
-        hessian, _n = differences(function, x, point, _STEP / np.sqrt(_diagonal(B)))
-        exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, near=point, learn=False)
+        hessian = differences([function, *twins], x, point, _STEP / np.sqrt(_diagonal(B)))
+        exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, first=point, learn=False)
         trace += exact.trace[1:]
         x, point, B = exact.x, exact.point, hessian
         if exact.converged and exact.trace[0].newton_decrement < _SAME:
             break
     # A decrement of 1e-9 leaves up to 3e-5 standard errors; one more step leaves next to nothing.
-    last = descend(function, x, hessian, tolerance=_ROUNDING, max_evaluations=2, near=point, learn=False)
+    last = descend(function, x, hessian, tolerance=_ROUNDING, max_evaluations=1, first=point, learn=False)
     trace += last.trace[1:]
     x, point = _canonical(function, last.x, last.point)  # the steps lead close to a zero, not to it
-    return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
+    n_evaluations = fast.n + count.n + sum(twin.n for twin in twins)
+    return _minimum(criterion, terms, x, point, hessian, trace, n_evaluations, last.decrement)
 
 
 def _start(criterion: Criterion, control: Control) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -162,9 +168,7 @@ def _first(criterion: Criterion, start: NDArray[np.float64]) -> LaplacePoint | N
         beta = np.linalg.lstsq(design.X, np.full(design.nobs, level), rcond=None)[0]
     from mixedeffects.criterion.laplace import LaplacePoint
 
-    zero = [
-        np.zeros((J, k)) for J, k in zip(criterion.layout.n_levels, criterion.layout.block_widths, strict=True)
-    ]
+    zero = [np.zeros((J, k)) for J, k in zip(criterion.layout.n_levels, criterion.layout.block_widths, strict=True)]
     return LaplacePoint(value=np.inf, gradient=np.empty(0), raw={"beta": criterion.basis.R @ beta, "s": zero})
 
 
@@ -241,7 +245,7 @@ def _minimum(
         boundary=boundary,
         message=_message(converged, decrement, float(values[0]), rises),
         trace=tuple(trace),
-        smallest=_Known(float(np.linalg.eigvalsh(hessian[np.ix_(free, free)])[0])),
+        smallest=Known(float(np.linalg.eigvalsh(hessian[np.ix_(free, free)])[0])),
     )
     return LaplaceMinimum(x=x, point=point, hessian=hessian, theta=layout.theta(factors), optimum=optimum)
 
@@ -253,12 +257,5 @@ def _message(converged: bool, decrement: float, smallest: float, rises: bool) ->
         return f"not converged: one more Newton step promises {decrement:.2g} in the criterion"
     if not rises:
         return "not converged: variance in a direction that has none would lower the criterion"
-    return f"not converged: the data do not determine all parameters (smallest eigenvalue {smallest:.2g} of the scaled Hessian)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    value: float
-
-    def __call__(self) -> float:
-        return self.value
+    flat = f"smallest eigenvalue {smallest:.2g} of the scaled Hessian"
+    return f"not converged: the data do not determine all parameters ({flat})"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from mixedeffects.optimize.record import TracePoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 _LEAST = 1e-8  # of the largest curvature: flatter directions count as flat
@@ -33,14 +36,17 @@ class Point(Protocol):
     def gradient(self) -> NDArray[np.float64]: ...  # noqa: D102
 
 
-class Function(Protocol):
+PointT = TypeVar("PointT", bound=Point)
+
+
+class Function(Protocol[PointT]):
     """The function; `near` is the best point so far, from which an inner iteration may start."""
 
-    def __call__(self, x: NDArray[np.float64], near: Point | None) -> Point: ...  # noqa: D102
+    def __call__(self, x: NDArray[np.float64], near: PointT | None) -> PointT: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Descent:
+class Descent(Generic[PointT]):
     """Where the search ended.
 
     Attributes
@@ -62,7 +68,7 @@ class Descent:
     """
 
     x: NDArray[np.float64]
-    point: Point
+    point: PointT
     curvature: NDArray[np.float64]
     decrement: float
     converged: bool
@@ -71,15 +77,16 @@ class Descent:
 
 
 def descend(
-    function: Function,
+    function: Function[PointT],
     start: NDArray[np.float64],
     curvature: NDArray[np.float64],
     *,
     tolerance: float,
     max_evaluations: int,
-    near: Point | None = None,
+    near: PointT | None = None,
+    first: PointT | None = None,
     learn: bool = True,
-) -> Descent:
+) -> Descent[PointT]:
     """Minimize a smooth function.
 
     Parameters
@@ -96,6 +103,8 @@ def descend(
         At most so many calls.
     near : Point, optional
         Where the inner iteration of the first call may start.
+    first : Point, optional
+        The function at the start, where it is known: one call less.
     learn : bool
         Update the curvature; otherwise it is kept, as is right for an exact Hessian near the minimum.
 
@@ -113,9 +122,9 @@ def descend(
     .. [1] Nocedal & Wright (2006), Numerical Optimization, chapters 4 and 6, doi:10.1007/978-0-387-40065-5.
     """
     x, B, radius = start, curvature, 1.0
-    best = function(x, near)
+    best = function(x, near) if first is None else first
     trace = []
-    n = 1
+    n = int(first is None)
     decrement = _decrement(B, best.gradient) if np.isfinite(best.value) else np.inf
     trace.append(TracePoint(best.value, decrement, radius, 0.0, True, not learn))
     while np.isfinite(best.value) and decrement >= tolerance and n < max_evaluations and radius > 1e-12:
@@ -151,14 +160,14 @@ def descend(
 
 
 def differences(
-    function: Function, x: NDArray[np.float64], near: Point, step: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], int]:
-    """Hessian by central differences of the exact gradient, (m, m), and the calls it took.
+    functions: Sequence[Function[PointT]], x: NDArray[np.float64], near: PointT, step: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Hessian by central differences of the exact gradient, (m, m).
 
     Parameters
     ----------
-    function : Function
-        Gives the gradient.
+    functions : sequence of Function
+        Copies of one function, each used by one thread at a time; one is enough.
     x : ndarray (m,)
         Where.
     near : Point
@@ -166,18 +175,30 @@ def differences(
     step : ndarray (m,)
         Half the distance between the two points of each parameter.
     """
-    m = len(x)
-    H = np.empty((m, m))
-    for i in range(m):
-        e = np.zeros(m)
+
+    def row(function: Function[PointT], i: int) -> NDArray[np.float64]:
+        e = np.zeros(len(x))
         e[i] = step[i]
-        H[i] = (function(x + e, near).gradient - function(x - e, near).gradient) / (2.0 * step[i])
-    return 0.5 * (H + H.T), 2 * m
+        change = function(x + e, near).gradient - function(x - e, near).gradient
+        return np.asarray(change / (2.0 * step[i]), dtype=np.float64)
+
+    def share(k: int) -> list[NDArray[np.float64]]:
+        return [row(functions[k], i) for i in range(k, len(x), len(functions))]
+
+    if len(functions) == 1:
+        shares = [share(0)]
+    else:
+        with ThreadPoolExecutor(len(functions)) as pool:
+            shares = list(pool.map(share, range(len(functions))))
+    H = np.empty((len(x), len(x)))
+    for k, rows in enumerate(shares):
+        H[k :: len(functions)] = np.array(rows).reshape(-1, len(x))
+    return np.asarray(0.5 * (H + H.T), dtype=np.float64)
 
 
 def _scale(B: NDArray[np.float64]) -> NDArray[np.float64]:
     diagonal = np.abs(np.diag(B))
-    return np.sqrt(np.maximum(diagonal, 1e-6 * diagonal.max(initial=1e-300)))
+    return np.asarray(np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300))), dtype=np.float64)
 
 
 def _eigen(B: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -219,15 +240,18 @@ def _step(
     return np.asarray(vectors @ step / scale, dtype=np.float64)
 
 
-def _learnt(
-    B: NDArray[np.float64], step: NDArray[np.float64], change: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _learnt(B: NDArray[np.float64], step: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
+    scale = _scale(B)  # products are compared with lengths in units in which they can be
+
+    def length(of_step: NDArray[np.float64], of_gradient: NDArray[np.float64]) -> float:
+        return float(np.linalg.norm(of_step * scale) * np.linalg.norm(of_gradient / scale))
+
     along = B @ step
     curved, model = float(step @ change), float(step @ along)
-    if curved > 1e-10 * np.linalg.norm(step) * np.linalg.norm(change) and model > 0.0:
+    if curved > 1e-10 * length(step, change) and model > 0.0:
         return B + np.outer(change, change) / curved - np.outer(along, along) / model
     rest = change - along
     size = float(rest @ step)
-    if abs(size) > 1e-8 * np.linalg.norm(rest) * np.linalg.norm(step):
+    if abs(size) > 1e-8 * length(step, rest):
         return B + np.outer(rest, rest) / size
     return B

@@ -82,3 +82,14 @@ class Optimum:
         `n_evaluations`); the verdict `converged` then rests on average information with the exact second part.
         """
         return self.smallest()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A function of nothing that returns a value computed before; it can be pickled."""
+
+    value: float
+
+    def __call__(self) -> float:
+        """Return the value."""
+        return self.value

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixedeffects.fit import LmmFit
 
 _COLUMNS = 3  # panels side by side
+_LINE = 16  # characters of a title that fit above a panel
 
 
 def caterpillar_data(
@@ -93,7 +94,10 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.intp]:
 def caterpillar_picture(
     fit: LmmFit, group: str | None = None, term: str | None = None, *, order: bool = True, level: float = 0.95
 ) -> Picture:
-    """Intervals of the conditional modes, one panel per column; parameters as in `caterpillar_data`."""
+    """Intervals of the conditional modes, one panel per column; parameters as in `caterpillar_data`.
+
+    Panels of one column, which have one unit, have one scale.
+    """
     panels = _panels(fit, group, term, order=order, level=level)
     longest = max(len(panel["level"]) for panel in panels)
     height = 0.125 * longest + 0.5 if longest <= style.MOST_LABELS else 3.6
@@ -102,12 +106,15 @@ def caterpillar_picture(
         axes = style.panel_axes(
             ax, len(panels), columns=_COLUMNS, panel_height=max(height, 1.2), what="columns of random effects"
         )
+        several = len({panel["group"][0] for panel in panels}) > 1
         for j, (one, panel) in enumerate(zip(axes, panels, strict=True)):
             _draw(one, panel)
+            one.set_title(_title(panel, several=several), fontsize=style.TEXT, pad=3)
             same = j > 0 and panels[j - 1]["group"][0] == panel["group"][0]
             _levels(one, panel, first=not same or (ax is None and j % _COLUMNS == 0), room=ax is None)
             if ax is not None:
                 one.set_xlabel("conditional mode")
+        _one_scale(axes, panels)
         if ax is None:
             axes[0].figure.supxlabel("conditional mode", fontsize=style.TEXT)
         return axes
@@ -142,9 +149,25 @@ def _draw(ax: Any, panel: dict[str, Any]) -> None:
     )
     style.few_ticks(ax, 4)
     ax.set_ylim(-0.6 - 0.01 * n, n - 0.4 + 0.01 * n)
-    ax.set_title(panel["term"][0], fontsize=style.TEXT, pad=3)
     if not panel["estimate"].any():
         style.note(ax, "variance 0")
+
+
+def _title(panel: dict[str, Any], *, several: bool) -> str:
+    """The column, after its factor where there are several; on two lines if it is long."""
+    group, term = panel["group"][0], panel["term"][0]
+    if not several:
+        return str(term)
+    return f"{group}:{' ' if len(group) + len(term) <= _LINE else chr(10)}{term}"
+
+
+def _one_scale(axes: NDArray[Any], panels: list[dict[str, Any]]) -> None:
+    """Give the panels of each column the limits that hold all of them."""
+    for term in dict.fromkeys(panel["term"][0] for panel in panels):
+        same = [ax for ax, panel in zip(axes, panels, strict=True) if panel["term"][0] == term]
+        limits = np.array([ax.get_xlim() for ax in same])
+        for ax in same:
+            ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _levels(ax: Any, panel: dict[str, Any], *, first: bool, room: bool) -> None:

@@ -26,9 +26,13 @@ def response_name(fit: LmmFit) -> str:
 
 
 def axis_label(fit: LmmFit, name: str) -> str:
-    """A column with its unit where the data tell it: ``Reaction (ms)``."""
+    """A column with its unit where the data tell it, ``Reaction (ms)``; a unit that repeats the name is left out."""
     unit = fit.model.units.get(name)
-    return f"{name} ({unit})" if unit else name
+    return f"{name} ({unit})" if unit and _singular(unit) != _singular(name) else name
+
+
+def _singular(word: str) -> str:
+    return word.strip().casefold().removesuffix("s")
 
 
 def response_label(fit: LmmFit) -> str:
@@ -88,18 +92,6 @@ def block_covariance(fit: LmmFit, block: int) -> NDArray[np.float64]:
     for t in layout.terms_of[block]:
         out[layout.columns_of(t), layout.columns_of(t)] = every[t]
     return out
-
-
-def block_fixed(fit: LmmFit, block: int) -> NDArray[np.float64]:
-    """For each column of a block its fixed coefficient, 0 where it has none; once for columns of one name, (k,)."""
-    names, beta = list(fit.model.kept_names), fit.solution.beta
-    columns = block_names(fit, block)
-    return np.array(
-        [
-            beta[names.index(name)] if name in names and columns.index(name) == j else 0.0
-            for j, name in enumerate(columns)
-        ]
-    )
 
 
 def chosen_columns(fit: LmmFit, block: int, term: str | None) -> list[int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from mixedeffects.diagnostics.influence import Method, influence
 from mixedeffects.plots import style
+from mixedeffects.plots.labels import Label, place_labels
 from mixedeffects.plots.picture import Picture
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from mixedeffects.fit import LmmFit
 
 _LABELLED = 5
-_APART = (0.09, 0.07)  # of the width and the height: closer labels would touch
 
 
 def influence_data(found: Influence) -> dict[str, Any]:
@@ -55,14 +55,15 @@ def influence_picture(fit: LmmFit, by: Any = None, method: Method | None = None)
     columns = influence_data(influence(fit, by=by, method=method))
 
     def paint(ax: Any) -> Any:
+        own = ax is None
         ax = style.one_axes(ax)
-        draw_needles(ax, columns)
+        draw_needles(ax, columns, own=own)
         return ax
 
     return Picture(columns=columns, kind=fit.model.data_kind, paint=paint, text=("by", "deleted"))
 
 
-def draw_needles(ax: Any, columns: dict[str, Any]) -> None:
+def draw_needles(ax: Any, columns: dict[str, Any], *, own: bool = False) -> None:
     """Draw the needles.
 
     Parameters
@@ -71,6 +72,8 @@ def draw_needles(ax: Any, columns: dict[str, Any]) -> None:
         Where to draw.
     columns : dict
         As `influence_data` gives them.
+    own : bool
+        Whether the figure is ours; the labels then find their places after it is laid out.
     """
     distance = columns["cooks_distance"]
     m, name = len(distance), columns["by"][0]
@@ -89,35 +92,45 @@ def draw_needles(ax: Any, columns: dict[str, Any]) -> None:
         rasterized=many,
         zorder=3,
     )
-    top = float(np.nanmax(distance, initial=0.0)) or 1.0
-    ax.set_ylim(0.0, 1.12 * top)
     ax.set_xlim(-1.0 - 0.03 * m, m + 0.03 * m)
-    for i in _labelled(distance, top):
+    style.few_ticks(ax)
+    if name == "row":
+        ax.set_xlabel("row")
+    else:
+        style.level_ticks(ax, columns["deleted"], "x", name)
+    ax.set_ylabel("Cook's distance")
+    _name_largest(ax, distance, [style.short(text) for text in columns["deleted"]], own=own)
+
+
+def _name_largest(ax: Any, distance: NDArray[np.float64], names: list[str], *, own: bool) -> None:
+    """Write the names of the five largest distances above them, and leave room for them at the top."""
+    top = float(np.nanmax(distance, initial=0.0)) or 1.0
+    largest = np.argsort(-np.nan_to_num(distance), kind="stable")[:_LABELLED]
+    largest = largest[np.nan_to_num(distance)[largest] > 0.0]
+    widths, line = [style.text_width(names[i]) for i in largest], style.line_height()
+    labels: list[Label] = []
+    for lines in range(1, 2 * _LABELLED + 2):
+        height = ax.get_window_extent().height * 72.0 / ax.figure.dpi
+        ax.set_ylim(0.0, top / (1.0 - min((lines * line + 4.0) / height, 0.7)))
+        if own:
+            ax.figure.draw_without_rendering()  # the layout gives the axes their size
+        points = ax.transData.transform(np.column_stack([largest, distance[largest]]))
+        x, y = ((points - ax.bbox.min) * 72.0 / ax.figure.dpi).T
+        width, height = ax.bbox.size * 72.0 / ax.figure.dpi
+        labels = place_labels(x, y, widths, line, width)
+        if all(head + label.foot + line <= height for head, label in zip(y, labels, strict=True)):
+            break
+    for i, label in zip(largest, labels, strict=True):
         ax.annotate(
-            style.short(columns["deleted"][i]),
-            (place[i], distance[i]),
-            (0, 3),
+            names[i],
+            (i, distance[i]),
+            ((label.left + label.right) / 2.0, label.foot),
             textcoords="offset points",
             ha="center",
+            va="bottom",
             fontsize=style.SMALL,
+            arrowprops={"arrowstyle": "-", "color": style.GREY, "linewidth": 0.5, "shrinkA": 0.0, "shrinkB": 0.0}
+            if label.lines
+            else None,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )
-    style.few_ticks(ax)
-    if name != "row":
-        ax.set_xticks([])
-    ax.set_xlabel("row" if name == "row" else f"{name} ({m:,} levels, in order)")
-    ax.set_ylabel("Cook's distance")
-
-
-def _labelled(distance: NDArray[np.float64], top: float) -> list[int]:
-    """The largest distances, without those whose label would touch the one of a larger distance."""
-    chosen: list[int] = []
-    for i in np.argsort(-np.nan_to_num(distance), kind="stable")[:_LABELLED].tolist():
-        if not distance[i] > 0.0:
-            continue
-        apart = [
-            abs(i - j) > _APART[0] * len(distance) or abs(distance[i] - distance[j]) > _APART[1] * top for j in chosen
-        ]
-        if all(apart):
-            chosen.append(i)
-    return chosen

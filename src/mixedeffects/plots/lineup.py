@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LineupKind = Literal["residuals", "scale_location", "qq", "ranef_qq"]
 _MOST_POINTS = 1_000  # in a panel
+_ROOM = 0.1  # of the range of all points, left free at each end
 
 
 def lineup_data(
@@ -144,10 +145,12 @@ def lineup_picture(
 
     def paint(ax: Any) -> Any:
         side = min(5, int(np.ceil(np.sqrt(n))))
-        axes = style.panel_axes(ax, n, columns=side, panel_height=4.2 / side, share=kind != "ranef_qq")
+        axes = style.panel_axes(ax, n, columns=side, panel_height=4.2 / side)
+        limits = _limits(columns["x"]), _limits(columns["y"], centred=kind != "scale_location")
         for panel, one in enumerate(axes, start=1):
             mine = columns["panel"] == panel
             _draw(one, {name: values[mine] for name, values in columns.items()}, panel)
+            one.set(xlim=limits[0], ylim=limits[1])
         if ax is None:
             axes[0].figure.supxlabel(labels[0], fontsize=style.TEXT)
             axes[0].figure.supylabel(labels[1], fontsize=style.TEXT)
@@ -168,6 +171,19 @@ def _labels(fit: LmmFit, kind: str, group: str | None, term: str | None) -> tupl
         return "normal quantile", "scaled residual"
     y = "scaled residual" if kind == "residuals" else r"$\sqrt{|\mathrm{residual}|}$"
     return f"fitted {response_label(fit)}", y
+
+
+def _limits(values: NDArray[np.float64], *, centred: bool = False) -> tuple[float, float]:
+    """Limits for all panels, with room for half a mark and more: no point tells where an axis ends.
+
+    Around 0 for residuals and modes, so that one far point moves both ends and stands at neither.
+    """
+    low, high = float(values.min()), float(values.max())
+    if centred:
+        high = max(-low, high)
+        low = -high
+    margin = _ROOM * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _draw(ax: Any, columns: dict[str, NDArray[Any]], panel: int) -> None:

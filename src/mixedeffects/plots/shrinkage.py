@@ -29,7 +29,7 @@ _SHORT = 0.03  # of the axes: no room for a head either
 def shrinkage_data(
     fit: LmmFit, group: str | None = None, terms: str | Sequence[str] | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Estimates of each level by itself, by the mixed model, and of all levels together.
+    """Estimates of each level from its own rows and by the mixed model, and the fixed effects they are pulled to.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def shrinkage_data(
     Returns
     -------
     dict of ndarray (J * m,)
-        group, level, term, no_pooling (NaN where the level's rows do not determine it), partial_pooling,
-        complete_pooling, level by level.
+        group, level, term, own_estimate (NaN where the level's rows do not determine it), mixed_model (fixed effect
+        plus mode), fixed_effect, level by level.
 
     Raises
     ------
@@ -54,8 +54,10 @@ def shrinkage_data(
     Notes
     -----
     A level's own estimate is that of (weighted) least squares on its rows with the columns of the random effects, after
-    the offset, the effects of the other factors and the fixed effects of the other columns are subtracted. The mode is
-    a matrix-weighted mean of it and the fixed effect [1]_. A column without a fixed effect is pulled to 0.
+    the offset, the effects of the other factors and the fixed effects of the other columns are subtracted. The mixed
+    model's estimate is a matrix-weighted mean of it and the fixed effect [1]_. A column without a fixed effect is
+    pulled to 0. own_estimate - fixed_effect is `own` - `center` of `compare_pooling`; its no pooling and its complete
+    pooling are other models, which are least squares without these effects.
 
     References
     ----------
@@ -73,9 +75,9 @@ def shrinkage_data(
         "group": np.full(J * m, name, dtype=object),
         "level": np.repeat(effects.factor.labels, m),
         "term": np.tile(np.array([effects.names[c] for c in chosen], dtype=object), J),
-        "no_pooling": (centre + own)[:, chosen].ravel(),
-        "partial_pooling": (centre + effects.modes)[:, chosen].ravel(),
-        "complete_pooling": np.tile(centre[chosen], J),
+        "own_estimate": (centre + own)[:, chosen].ravel(),
+        "mixed_model": (centre + effects.modes)[:, chosen].ravel(),
+        "fixed_effect": np.tile(centre[chosen], J),
     }
 
 
@@ -93,7 +95,7 @@ def shrinkage_picture(fit: LmmFit, group: str | None = None, terms: str | Sequen
     columns = shrinkage_data(fit, group, terms)
     names = list(dict.fromkeys(columns["term"]))
     own, pooled, centre = (
-        columns[name].reshape(-1, len(names)) for name in ("no_pooling", "partial_pooling", "complete_pooling")
+        columns[name].reshape(-1, len(names)) for name in ("own_estimate", "mixed_model", "fixed_effect")
     )
 
     def paint(ax: Any) -> Any:
@@ -180,7 +182,7 @@ def _marks(ax: Any, start: NDArray[np.float64], end: NDArray[np.float64], centre
         alpha=alpha,
         rasterized=raster,
         zorder=3,
-        label="by itself",
+        label="own estimate",
     )
     ax.plot(
         *end.T,

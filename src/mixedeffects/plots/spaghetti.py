@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from mixedeffects.fit import LmmFit
 
 
+_INTERCEPT = "Intercept"
+_BARS = 100  # groups up to which a mean is a bar
+_REACH = 0.38  # half the length of a bar, in units of the distance of two groups
+_STEP = 0.12  # between equal values of a group, likewise
+
+
 def spaghetti_data(fit: LmmFit, x: str | None = None, group: str | None = None) -> dict[str, NDArray[Any]]:
     """The response by group and by a covariate.
 
@@ -135,7 +141,8 @@ def groups_data(fit: LmmFit, group: str | None = None, *, order: bool = False) -
     Returns
     -------
     dict of ndarray (n,)
-        group, level, row, position (of the level, from 0), y, mean (weighted, of the level).
+        group, level, row, position (of the level, from 0), offset (what to add to the position so that equal values of
+        a level stand side by side), y, mean (weighted, of the level).
     """
     block = block_of(fit, group)
     codes, y = block_factor(fit, block).codes, fit.model.y
@@ -147,23 +154,54 @@ def groups_data(fit: LmmFit, group: str | None = None, *, order: bool = False) -
         "level": np.array(block_labels(fit, block), dtype=object)[codes],
         "row": fit.model.rows,
         "position": place[codes],
+        "offset": _side_by_side(codes, y),
         "y": y,
         "mean": mean[codes],
     }
 
 
+def _side_by_side(codes: NDArray[np.int32], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Steps to the side for rows of one level with the same y, by their order among them, around 0."""
+    order = np.lexsort((y, codes))
+    starts = np.flatnonzero((np.diff(codes[order], prepend=-1) != 0) | (np.diff(y[order], prepend=np.nan) != 0.0))
+    sizes = np.diff(np.append(starts, len(y)))
+    rank = np.arange(len(y)) - np.repeat(starts, sizes)
+    m = np.repeat(sizes, sizes)
+    step = np.minimum(_STEP, 2.0 * _REACH / np.maximum(m - 1, 1))
+    out = np.empty(len(y))
+    out[order] = (rank - (m - 1) / 2.0) * step
+    return out
+
+
+def _intraclass(fit: LmmFit, *, many: bool) -> str:
+    """What the bars are, and how alike the rows of a group are if there is one factor; see `groups_picture`."""
+    means = "points of this colour: means" if many else "bars: means"
+    if len(fit.model.factors) > 1:
+        return means
+    slopes = any(term.names != (_INTERCEPT,) for term in fit.model.terms)
+    return f"{means}; {'adjusted ICC' if slopes else 'intraclass correlation'} {icc(fit).adjusted:.2f}"
+
+
 def groups_picture(fit: LmmFit, group: str | None = None, *, order: bool = False) -> Picture:
-    """The response of each row above its group, with the means; parameters as in `groups_data`."""
+    """The response of each row above its group, with the means; parameters as in `groups_data`.
+
+    Notes
+    -----
+    With one grouping factor the picture says its share of the variance, m / (m + sigma^2) with m the mean of z'Sigma z
+    over the rows: the intraclass correlation if all that is random is an intercept; with random slopes the adjusted
+    one, which like the fit does not depend on where the covariates have their zero. With several factors it says none:
+    which of them count is a matter of the question.
+    """
     columns = groups_data(fit, group, order=order)
     block = block_of(fit, group)
-    share = icc(fit).by_group[block_group(fit, block)]
+    note = _intraclass(fit, many=block_factor(fit, block).n_levels > _BARS)
 
     def paint(ax: Any) -> Any:
         ax = style.one_axes(ax)
         n, J = fit.nobs, block_factor(fit, block).n_levels
         many = n > style.MANY
         ax.plot(
-            columns["position"],
+            columns["position"] + columns["offset"],
             columns["y"],
             "o",
             color=style.BLUE,
@@ -175,8 +213,8 @@ def groups_picture(fit: LmmFit, group: str | None = None, *, order: bool = False
         )
         place, first = np.unique(columns["position"], return_index=True)
         mean = columns["mean"][first]
-        if J <= 100:
-            ax.hlines(mean, place - 0.38, place + 0.38, color=style.VERMILLION, linewidth=1.3, zorder=3)
+        if J <= _BARS:
+            ax.hlines(mean, place - _REACH, place + _REACH, color=style.VERMILLION, linewidth=1.3, zorder=3)
         else:
             look = {"markersize": 1.2, "markeredgewidth": 0, "rasterized": many}
             ax.plot(place, mean, "o", color=style.VERMILLION, zorder=3, **look)
@@ -184,8 +222,7 @@ def groups_picture(fit: LmmFit, group: str | None = None, *, order: bool = False
         ax.set_xlim(-0.8 - 0.01 * J, J - 0.2 + 0.01 * J)
         style.level_ticks(ax, columns["level"][first].tolist(), "x", columns["group"][0])
         ax.set_ylabel(response_label(fit))
-        if np.isfinite(share):
-            style.note(ax, f"intraclass correlation {share:.2f}")
+        style.note(ax, note)
         return ax
 
     return Picture(columns=columns, kind=fit.model.data_kind, paint=paint, text=("group", "level"))

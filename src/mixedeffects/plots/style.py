@@ -122,6 +122,8 @@ def panel_axes(
             _small_text(one)
             if j + columns >= n:  # the lowest panel of its column
                 one.tick_params(labelbottom=True)
+            if n <= j + columns < rows * columns:  # its labels have the empty place below; no row moves down for them
+                one.xaxis.set_in_layout(not share)
     for one in axes:
         plain(one)
     return axes
@@ -184,6 +186,7 @@ def legend(ax: Any, *, own: bool, title: str | None = None) -> None:
         made = ax.figure.legend(handles, labels, loc="outside upper center", ncols=3, columnspacing=1.2, **options)
     else:
         made = ax.legend(handles, labels, **options)
+    made.get_title().set_multialignment("center")
     for handle in made.legend_handles:
         handle.set_alpha(1.0)
         if handle.get_linestyle() in ("None", ""):
@@ -220,6 +223,16 @@ def level_ticks(ax: Any, labels: Sequence[str], axis: str = "y", name: str = "",
         side.set_ticks([])
         label(f"{name} ({len(labels):,} levels)")
     side.set_tick_params(length=0)
+
+
+def line_height() -> float:
+    """Height of a line of small text, in points."""
+    return SMALL * _LINE
+
+
+def text_width(text: str) -> float:
+    """About how wide small text is, in points."""
+    return SMALL * _DIGIT * len(text)
 
 
 def short(text: str, most: int = 16) -> str:

@@ -16,7 +16,6 @@ from mixedeffects.plots.columns import (
     axis_label,
     block_columns,
     block_factor,
-    block_fixed,
     block_group,
     block_labels,
     block_of,
@@ -35,8 +34,22 @@ if TYPE_CHECKING:
 
 MOST = 30  # panels by default
 _GRID = 60  # points of a curve
+_POINTS = {"data": "data", "partial": "partial residuals"}  # what the legend calls them
 # Up to so many panels with labels of so many characters: how many side by side, and how high in inches.
 _LAYOUTS = ((4, 99, 2, 1.4), (9, 18, 3, 1.1), (20, 13, 4, 0.85), (10**9, 10, 5, 0.85))
+
+
+class _Chosen(NamedTuple):
+    """The covariate, the block, its levels in the order of the panels, and the other blocks.
+
+    Those within whose levels the level lies add to its line; the effects of the others vary along it.
+    """
+
+    x: str
+    block: int
+    levels: NDArray[np.intp]
+    enclosing: list[int]
+    crossed: list[int]
 
 
 class _Curves(NamedTuple):
@@ -67,8 +80,9 @@ def trajectories_data(
     Returns
     -------
     dict of columns
-        group, level, panel (from 1, by increasing slope, or by the first random effect where there is none in x), part
-        ("data", "own", "common"), x (levels of a category as 0, 1, ...), y.
+        group, level, panel (from 1, by increasing slope of the own line, or by its intercept where no slope in x is
+        random), part ("data", or "partial" if other effects are subtracted; "own", "common"), x (levels of a category
+        as 0, 1, ...), y.
 
     Raises
     ------
@@ -77,40 +91,62 @@ def trajectories_data(
 
     Notes
     -----
-    own = X beta + offset + Z b with the effects of this factor alone, common = X beta + offset. If x is numeric and the
-    only predictor, they are curves over its range in the panels; else the values at the rows of the level, where the
-    other predictors are as observed.
+    common = X beta + offset, and own = X beta + offset + Z b with the effects of this factor and of all factors within
+    whose levels its levels lie: of ``Block/Variety`` the line of a variety in a block has the effects of the block too.
+    Effects of other, crossed factors vary within the level. They are subtracted from the response, y - Z_c b_c, so that
+    point and line differ by the residual. If x is numeric and the only predictor, the lines are curves over its range
+    in the panels; else the values at the rows of the level, where the other predictors are as observed.
     """
-    x, block, levels = _chosen(fit, x, n, group)
-    return joined(_panels(fit, x, block, levels))
+    return joined(_panels(fit, _chosen(fit, x, n, group)))
 
 
-def _chosen(fit: LmmFit, x: str | None, n: int | None, group: str | None) -> tuple[str, int, NDArray[np.intp]]:
-    """The covariate, the block, and the levels in the order of the panels."""
+def _chosen(fit: LmmFit, x: str | None, n: int | None, group: str | None) -> _Chosen:
     x = default_x(fit) if x is None else x
     column(fit, x)
     if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
         raise DataError(f"n={n!r} must be a whole number of at least 1")
     sloped = [b for b in range(len(fit.model.factors)) if x in block_names(fit, b)]
     block = sloped[0] if group is None and sloped else block_of(fit, group)
-    names = block_names(fit, block)
-    j = names.index(x) if x in names else 0
-    order = np.argsort(block_fixed(fit, block)[j] + block_modes(fit, block)[:, j], kind="stable")
+    parents = {b: _parents(fit, block, b) for b in range(len(fit.model.factors)) if b != block}
+    enclosing = {b: parent for b, parent in parents.items() if parent is not None}
+    order = np.argsort(_sizes(fit, x, block, enclosing), kind="stable")
     shown = min(MOST if n is None else int(n), len(order))
-    return x, block, order[np.round(np.linspace(0, len(order) - 1, shown)).astype(np.intp)]
+    levels = order[np.round(np.linspace(0, len(order) - 1, shown)).astype(np.intp)]
+    return _Chosen(x, block, levels, list(enclosing), [b for b, parent in parents.items() if parent is None])
 
 
-def _panels(fit: LmmFit, x: str, block: int, levels: NDArray[np.intp]) -> list[dict[str, Any]]:
+def _parents(fit: LmmFit, block: int, other: int) -> NDArray[np.intp] | None:
+    """The level of another factor in which each level of a block's factor lies, (J,), if it lies in one."""
+    inner, outer = block_factor(fit, block), block_factor(fit, other)
+    parent = np.zeros(inner.n_levels, dtype=np.intp)
+    parent[inner.codes] = outer.codes
+    return parent if np.array_equal(parent[inner.codes], outer.codes) else None
+
+
+def _sizes(fit: LmmFit, x: str, block: int, enclosing: dict[int, NDArray[np.intp]]) -> NDArray[np.float64]:
+    """What the panels are ordered by: the levels' slopes in x, or their own first coefficient if none is random."""
+    every = {block: np.arange(block_factor(fit, block).n_levels), **enclosing}
+    term = x if any(x in block_names(fit, b) for b in every) else block_names(fit, block)[0]
+    names, total = list(fit.model.kept_names), np.zeros(len(every[block]))
+    for b, parent in every.items():
+        for j in (j for j, name in enumerate(block_names(fit, b)) if name == term):
+            total += block_modes(fit, b)[parent, j]
+    return total + (fit.solution.beta[names.index(term)] if term in names else 0.0)
+
+
+def _panels(fit: LmmFit, chosen: _Chosen) -> list[dict[str, Any]]:
+    x, block = chosen.x, chosen.block
     factor, at = block_factor(fit, block), positions(column(fit, x))
     labels = block_labels(fit, block)
-    rows = _rows_of(factor, levels, at)
-    alone = not _others(fit, x, block) and not isinstance(column(fit, x), Factor)
-    span = np.concatenate([at[mine] for mine in rows])
-    curves = _over_grid(fit, x, block, levels, span) if alone else _at_rows(fit, block, rows, at)
+    rows = _rows_of(factor, chosen.levels, at)
+    alone = not _others(fit, chosen) and not isinstance(column(fit, x), Factor)
+    curves = _over_grid(fit, chosen, rows, at) if alone else _at_rows(fit, chosen, rows, at)
+    y = fit.model.y - _effects(fit, chosen.crossed)
+    points = "partial" if chosen.crossed else "data"
     panels = []
-    for j, (level, mine) in enumerate(zip(levels, rows, strict=True)):
+    for j, (level, mine) in enumerate(zip(chosen.levels, rows, strict=True)):
         parts = {
-            "data": (at[mine], fit.model.y[mine]),
+            points: (at[mine], y[mine]),
             "own": (curves.x[j], curves.own[j]),
             "common": (curves.x[j], curves.common[j]),
         }
@@ -135,48 +171,62 @@ def _rows_of(factor: Factor, levels: NDArray[np.intp], at: NDArray[np.float64]) 
     return [order[(ends[level - 1] if level else 0) : ends[level]] for level in levels]
 
 
-def _others(fit: LmmFit, x: str, block: int) -> list[NDArray[np.float64]]:
-    """What the lines depend on beside x: columns of the fixed part and of the block's terms, and the offset."""
-    model = fit.model
-    terms = [model.terms[t].source.expr for t in fit.objective.layout.terms_of[block]]
+def _others(fit: LmmFit, chosen: _Chosen) -> list[NDArray[np.float64]]:
+    """What the lines depend on beside x: columns of the fixed part and of their random terms, and the offset."""
+    model, layout = fit.model, fit.objective.layout
+    terms = [model.terms[t].source.expr for b in (chosen.block, *chosen.enclosing) for t in layout.terms_of[b]]
     used = dict.fromkeys(name for expr in (model.formula.fixed, *terms) for name in term_columns(expr))
-    others = [positions(column(fit, name)) for name in used if name != x]
+    others = [positions(column(fit, name)) for name in used if name != chosen.x]
     return others if model.offset is None else [*others, model.offset]
 
 
-def _joined(fit: LmmFit, x: str, block: int) -> bool:
+def _joined(fit: LmmFit, chosen: _Chosen) -> bool:
     """Whether within every level the lines depend on x alone, so that they are lines."""
-    codes = block_factor(fit, block).codes
+    codes = block_factor(fit, chosen.block).codes
     order = np.argsort(codes, kind="stable")
     within = np.diff(codes[order]) == 0
-    return all(not np.diff(values[order])[within].any() for values in _others(fit, x, block))
+    return all(not np.diff(values[order])[within].any() for values in _others(fit, chosen))
 
 
-def _over_grid(fit: LmmFit, x: str, block: int, levels: NDArray[np.intp], values: NDArray[np.float64]) -> _Curves:
-    model = fit.model
-    members = [model.terms[t] for t in fit.objective.layout.terms_of[block]]
-    straight = all(encoding.spec is None for encoding in (model.encoding, *(term.encoding for term in members)))
+def _over_grid(fit: LmmFit, chosen: _Chosen, rows: list[NDArray[np.intp]], at: NDArray[np.float64]) -> _Curves:
+    model, layout = fit.model, fit.objective.layout
+    members = [t for b in (chosen.block, *chosen.enclosing) for t in layout.terms_of[b]]
+    encodings = [model.terms[t].encoding for t in members]
+    straight = all(encoding.spec is None for encoding in (model.encoding, *encodings))
+    values = at[np.concatenate(rows)]
     grid = np.linspace(values.min(), values.max(), 2 if straight else _GRID)
-    common = replay(model.encoding, {x: grid}, len(grid))[:, model.kept] @ fit.solution.beta
-    Z = np.hstack([replay(term.encoding, {x: grid}, len(grid))[:, list(term.positions)] for term in members])
-    own = common + block_modes(fit, block)[levels] @ Z.T
-    return _Curves([grid] * len(levels), list(own), [common] * len(levels))
+    common = replay(model.encoding, {chosen.x: grid}, len(grid))[:, model.kept] @ fit.solution.beta
+    first = np.array([mine[0] for mine in rows])
+    own = np.tile(common, (len(rows), 1))
+    for t, encoding in zip(members, encodings, strict=True):
+        term = model.terms[t]
+        Z = replay(encoding, {chosen.x: grid}, len(grid))[:, list(term.positions)]
+        own += fit.solution.b[t][term.factor.codes[first]] @ Z.T
+    return _Curves([grid] * len(rows), list(own), [common] * len(rows))
 
 
-def _at_rows(fit: LmmFit, block: int, rows: list[NDArray[np.intp]], at: NDArray[np.float64]) -> _Curves:
+def _at_rows(fit: LmmFit, chosen: _Chosen, rows: list[NDArray[np.intp]], at: NDArray[np.float64]) -> _Curves:
     common = linear_predictor(fit, random=False)
-    modes = block_modes(fit, block)[block_factor(fit, block).codes]
-    own = common + np.einsum("nk,nk->n", block_columns(fit, block), modes)
+    own = common + _effects(fit, [chosen.block, *chosen.enclosing])
     return _Curves([at[mine] for mine in rows], [own[mine] for mine in rows], [common[mine] for mine in rows])
+
+
+def _effects(fit: LmmFit, blocks: list[int]) -> NDArray[np.float64]:
+    """Z b of some blocks, (n,)."""
+    out = np.zeros(fit.nobs)
+    for b in blocks:
+        modes = block_modes(fit, b)[block_factor(fit, b).codes]
+        out += np.einsum("nk,nk->n", block_columns(fit, b), modes)
+    return out
 
 
 def trajectories_picture(fit: LmmFit, x: str | None = None, n: int | None = None, group: str | None = None) -> Picture:
     """Small panels with data and lines; parameters as in `trajectories_data`."""
-    x, block, levels = _chosen(fit, x, n, group)
-    panels = _panels(fit, x, block, levels)
-    J = block_factor(fit, block).n_levels
-    values = column(fit, x)
-    joins = _joined(fit, x, block)
+    chosen = _chosen(fit, x, n, group)
+    panels = _panels(fit, chosen)
+    values = column(fit, chosen.x)
+    labels = axis_label(fit, chosen.x), response_label(fit)
+    joins = _joined(fit, chosen)
     side, height = _layout([panel["level"][0] for panel in panels])
 
     def paint(ax: Any) -> Any:
@@ -187,9 +237,9 @@ def trajectories_picture(fit: LmmFit, x: str | None = None, n: int | None = None
             if isinstance(values, Factor):
                 one.set_xticks(range(values.n_levels), labels=[style.short(str(v), 6) for v in values.labels])
         if ax is None:
-            _around(axes, axis_label(fit, x), response_label(fit), block_group(fit, block), J)
+            _around(axes, *labels, _remark(fit, chosen))
         else:
-            style.common_labels(axes, side, axis_label(fit, x), response_label(fit), own=False)
+            style.common_labels(axes, side, *labels, own=False)
         return axes
 
     text = ("group", "level", "part")
@@ -198,10 +248,11 @@ def trajectories_picture(fit: LmmFit, x: str | None = None, n: int | None = None
 
 def _draw(ax: Any, panel: dict[str, Any], *, joins: bool) -> None:
     part = np.array(panel["part"], dtype=object)
-    lines = {name: (panel["x"][part == name], panel["y"][part == name]) for name in ("data", "own", "common")}
-    n = len(lines["data"][0])
+    points = panel["part"][0]
+    lines = {name: (panel["x"][part == name], panel["y"][part == name]) for name in (points, "own", "common")}
+    n = len(lines[points][0])
     look = {"markersize": min(style.mark_size(4 * n), 2.3), "markeredgewidth": 0, "alpha": style.opacity(n)}
-    ax.plot(*lines["data"], "o", color=style.GREY, rasterized=n > style.MANY, zorder=2, label="data", **look)
+    ax.plot(*lines[points], "o", color=style.GREY, rasterized=n > style.MANY, zorder=2, label=_POINTS[points], **look)
     looks = (
         ("own", "own line", style.BLUE, 1.3, "-", 4),
         ("common", "common line", style.VERMILLION, 1.0, (0, (3, 1.5)), 3),
@@ -223,9 +274,19 @@ def _layout(labels: list[str]) -> tuple[int, float]:
     return _LAYOUTS[chosen][2:]
 
 
-def _around(axes: NDArray[Any], x: str, y: str, group: str, J: int) -> None:
+def _remark(fit: LmmFit, chosen: _Chosen) -> str | None:
+    """How many levels are shown, and what the points are if they are not the data."""
+    J, shown = block_factor(fit, chosen.block).n_levels, len(chosen.levels)
+    parts = [f"{shown} of {J:,} levels of {block_group(fit, chosen.block)}"] if shown < J else []
+    if chosen.crossed:
+        names = ", ".join(block_group(fit, b) for b in chosen.crossed)
+        parts.append(f"points: response less the effects of {names}")
+    return "\n".join(parts) or None
+
+
+def _around(axes: NDArray[Any], x: str, y: str, remark: str | None) -> None:
     """Labels, legend and remark of a figure of our own."""
     figure = axes[0].figure
     figure.supxlabel(x, fontsize=style.TEXT)
     figure.supylabel(y, fontsize=style.TEXT)
-    style.legend(axes[0], own=True, title=f"{len(axes)} of {J:,} levels of {group}" if len(axes) < J else None)
+    style.legend(axes[0], own=True, title=remark)

@@ -55,8 +55,13 @@ def kept_columns(fit: LmmFit, random: Any) -> Kept:
                 f"'(1 | {next(iter(fit.model.factors))})'"
             )
         return _of_formula(fit.model, random)
+    if hasattr(random, "tolist"):
+        random = random.tolist()
     if not isinstance(random, Sequence | set | frozenset) or not all(isinstance(name, str) for name in random):
-        raise DataError(f"random={random!r}: give a word, a list of names of grouping factors, or terms as text")
+        raise DataError(
+            f"random={random!r}: give 'conditional', 'population', a list of names of grouping factors, or terms as "
+            "text such as '(1 | g)'"
+        )
     groups = [_blocks_of(fit.model, tuple(name.split(":")), name) for name in random]
     kept = {id(block) for blocks in groups for block in blocks}
     return tuple(np.full(term.n_columns, id(term) in kept) for term in terms)

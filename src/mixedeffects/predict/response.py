@@ -35,6 +35,8 @@ def checked_response(fit: LmmFit, y: Any) -> NDArray[np.float64]:
         For another length, values that are not finite numbers, or a constant.
     """
     model = fit.model
+    if isinstance(y, str):
+        raise DataError(f"y={y!r}: the response is given by its values, an array or a Series, not by a name")
     column = read_array("y", y)
     if column.kind not in ("number", "boolean"):
         raise DataError("the response must be numeric; y holds something else")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mixedeffects.design import replay
+from mixedeffects.errors import DataError
 from mixedeffects.formula import term_columns
 from mixedeffects.formula.expressions import columns as expression_columns
 from mixedeffects.frame import Factor, cross, encode, read_columns
@@ -194,8 +195,18 @@ def _read_groups(
     """The parts of the grouping factors that are needed, over all rows, and where they are missing."""
     keys = {term.source.group for term in model.terms if term.group in needs.groups}
     names = tuple(dict.fromkeys(name for key in sorted(keys) for name in key))
+    for name in names:
+        if name not in source.names:
+            raise DataError(
+                f"there is no column {name!r} in the data, whose random effects are wanted; add it, or leave them out "
+                'by random="population"'
+            )
     raw = source.read(names)
-    lengths = [source.n_rows] if source.n_rows is not None else [len(c) for c in (*raw.values(), *columns.values())]
+    sizes = {name: len(column) for name, column in (*columns.items(), *raw.items())}
+    if len(set(sizes.values())) > 1:
+        shown = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
+        raise DataError(f"the columns differ in length: {shown} rows")
+    lengths = [source.n_rows] if source.n_rows is not None else list(sizes.values())
     if not lengths:  # a dict of columns of which none is needed
         lengths = [len(column) for column in source.read(source.names[:1]).values()]
     missing = Missing(int(lengths[0] if lengths else 0))

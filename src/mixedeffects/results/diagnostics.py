@@ -113,7 +113,7 @@ class InfluenceView:
         return len(self._found.labels)
 
     def __repr__(self) -> str:
-        worst = self.cooks_distance.sort_values(ascending=False).head(10)
+        worst = self.cooks_distance.dropna().sort_values(ascending=False).head(10)
         lines = [f"Influence of {len(self)} deletions by {self.by} ({self.method}); largest Cook's distances:"]
         lines += [f"  {label!s:<16} {value:.4f}" for label, value in worst.items()]
         return "\n".join([*lines, *self._found.notes])

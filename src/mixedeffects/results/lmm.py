@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from mixedeffects.fit import LmmFit, effects
-from mixedeffects.fit.fitted_design import FittedDesign
 from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import Kind, pad, residuals
 from mixedeffects.fit.update import updated
 from mixedeffects.inference.anova import coef_table
 from mixedeffects.results import tidiers
 from mixedeffects.results.diagnostics import DiagnosticMethods
+from mixedeffects.results.estimates import EstimateMethods
 from mixedeffects.results.inference import InferenceMethods
 from mixedeffects.results.prediction import PredictionMethods
 from mixedeffects.tables import (
     Coefficients,
-    GroupCoefficients,
-    GroupValues,
-    InformationCriteria,
-    RandomEffects,
-    RandomTermCovariance,
     Summary,
-    VarCorr,
     lmm_title,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -51,7 +43,7 @@ _TITLES = {
 
 # Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LmmResult(InferenceMethods, PredictionMethods, DiagnosticMethods):
+class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, DiagnosticMethods):
     """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.
 
     Attributes
@@ -68,42 +60,6 @@ class LmmResult(InferenceMethods, PredictionMethods, DiagnosticMethods):
         The options of the fit.
     """
 
-    # Estimates
-
-    @property
-    def fixef(self) -> pd.Series:
-        """Estimated fixed effects (p,), (X'V^-1 X)^-1 X'V^-1 y, one for each column of the fixed part.
-
-        In units of y per unit of the column; NaN for coefficients dropped for rank deficiency.
-        """
-        return self._named(self.solution.beta)
-
-    @property
-    def std_errors(self) -> pd.Series:
-        """Standard errors of the fixed effects (p,), in the units and the order of `fixef`; NaN for dropped ones.
-
-        Square roots of the diagonal of `vcov`: conditional on the variance estimates.
-        """
-        return self._named(np.sqrt(np.diag(self.solution.vcov)))
-
-    @property
-    def vcov(self) -> pd.DataFrame:
-        """Covariance matrix (p, p) of the estimated fixed effects, sigma^2 (X'V^-1 X)^-1, given the variance estimates.
-
-        Rows and columns of coefficients dropped for rank deficiency are left out.
-        """
-        names = list(self.model.kept_names)
-        return pd.DataFrame(self.solution.vcov.copy(), index=names, columns=names)
-
-    @property
-    def theta(self) -> NDArray[np.float64]:
-        """Relative covariance factors (d,), without units: the entries of the lower triangles Lambda_t.
-
-        Terms by decreasing number of levels, triangles column by column; the covariance of a term is
-        sigma^2 Lambda_t Lambda_t'. Canonical: diagonals >= 0, and a column with a zero pivot is zero.
-        """
-        return self.solution.theta.copy()
-
     @property
     def sigma(self) -> float:
         """Residual standard deviation sqrt(rss / (n - p)) (REML) or sqrt(rss / n), in units of y, for weight 1."""
@@ -115,70 +71,9 @@ class LmmResult(InferenceMethods, PredictionMethods, DiagnosticMethods):
         return self.solution.sigma**2
 
     @property
-    def varcorr(self) -> VarCorr:
-        """Variances and correlations of the random effects, sigma^2 Lambda_t Lambda_t', with the residual one.
-
-        On the scale of the data: standard deviations in units of y per unit of the column.
-        """
-        terms = tuple(
-            RandomTermCovariance(key=term.key, group=term.group, names=term.names, covariance=covariance)
-            for term, covariance in zip(self.model.terms, effects.covariances(self), strict=True)
-        )
-        return VarCorr(terms=terms, sigma=self.sigma, kind=self.model.data_kind)
-
-    @property
-    def ranef(self) -> RandomEffects:
-        """Conditional modes of the random effects by grouping factor, b = S Z'Py, in units of y per unit of the column.
-
-        A mapping to frames, (J, k): levels by columns, all terms of a factor side by side. `condvar` maps to their
-        covariances given y and beta, (J, k, k).
-        """
-        variances = cache(lambda: effects.conditional_variances(self))
-        groups = tuple(
-            GroupValues(
-                group=group,
-                terms=effects.block_names(self, block),
-                levels=self._labels(group),
-                values=effects.block_modes(self, block),
-                condvar=_item(variances, block),
-            )
-            for block, group in enumerate(self.model.factors)
-        )
-        return RandomEffects(groups=groups, kind=self.model.data_kind)
-
-    @property
-    def coef(self) -> GroupCoefficients:
-        """Fixed plus random effects per level: a mapping from grouping factor to a frame, levels by coefficients.
-
-        Columns are the estimated fixed effects, then random effects that have no fixed one.
-        """
-        groups = []
-        for block, group in enumerate(self.model.factors):
-            names, values = effects.level_coefficients(self, block)
-            groups.append(GroupValues(group=group, terms=names, levels=self._labels(group), values=values))
-        return GroupCoefficients(groups=tuple(groups), kind=self.model.data_kind)
-
-    # Data and fitted values
-
-    @property
-    def formula(self) -> str:
-        """The formula as text."""
-        return self.model.formula.text
-
-    @property
     def family(self) -> str:
         """The conditional distribution of the response."""
         return "gaussian"
-
-    @property
-    def ngroups(self) -> dict[str, int]:
-        """Number of levels of each grouping factor."""
-        return {name: factor.n_levels for name, factor in self.model.factors.items()}
-
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """Positions in the data of the rows used, (nobs,)."""
-        return self.model.rows
 
     @property
     def fitted(self) -> NDArray[np.float64]:
@@ -210,11 +105,6 @@ class LmmResult(InferenceMethods, PredictionMethods, DiagnosticMethods):
         """
         values = residuals(self, kind, marginal=marginal)
         return _pad(self, values) if pad else values
-
-    @property
-    def design(self) -> FittedDesign:
-        """X, Z, Lambda, Sigma and V of the fit."""
-        return FittedDesign(fit=self)
 
     @property
     def plot(self) -> Pictures:
@@ -281,8 +171,6 @@ class LmmResult(InferenceMethods, PredictionMethods, DiagnosticMethods):
         fit = result_of(updated(self, formula, changes))
         report(fit)
         return fit
-
-    # Tables
 
     def summary(self, ddf: str | None = None) -> Summary:
         """Return the printed summary, laid out as lme4's.
@@ -401,14 +289,6 @@ class LmmResult(InferenceMethods, PredictionMethods, DiagnosticMethods):
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
-    def _named(self, values: NDArray[np.float64]) -> pd.Series:
-        full = np.full(len(self.model.names), np.nan)
-        full[self.model.kept] = values
-        return pd.Series(full, index=list(self.model.names))
-
-    def _labels(self, group: str) -> Callable[[], NDArray[Any]]:
-        return lambda: self.model.factors[group].labels
-
     def _coefficients(self, ddf: str | None) -> Coefficients:
         sd = np.sqrt(np.diag(self.solution.vcov))
         estimate, std_error = self.fixef.to_numpy(), self.std_errors.to_numpy()
@@ -426,18 +306,8 @@ class LmmResult(InferenceMethods, PredictionMethods, DiagnosticMethods):
             p_value=p_value,
         )
 
-    def _information(self) -> InformationCriteria:
-        return InformationCriteria(
-            aic=self.aic, bic=self.bic, loglik=self.loglik, deviance=self.criterion, df_resid=self.df_resid
-        )
-
 
 _pad = pad
-
-
-def _item(values: Callable[[], Sequence[NDArray[np.float64]]], i: int) -> Callable[[], NDArray[np.float64]]:
-    """One of several arrays that are computed together when one of them is asked for."""
-    return lambda: values()[i]
 
 
 def result_of(fit: LmmFit) -> LmmResult:

@@ -144,6 +144,8 @@ class Pictures:
     ) -> Picture:
         """Conditional modes with normal intervals from their conditional variances.
 
+        Panels of the same column have the same scale, whatever their factor.
+
         Parameters
         ----------
         group, term : str, optional
@@ -168,6 +170,11 @@ class Pictures:
     ) -> Picture:
         """Where each level goes from its own least-squares estimate to that of the mixed model.
 
+        The own estimate is that of the level's rows after the effects of other factors and of other fixed columns, as
+        the model estimates them, are subtracted; the mixed model pulls it to the fixed effect. It is not the
+        `no_pooling` of ``me.compare_pooling``, nor is the fixed effect its `complete_pooling`: those are least squares
+        without these effects.
+
         Parameters
         ----------
         group : str, optional
@@ -180,7 +187,7 @@ class Pictures:
         Returns
         -------
         Axes
-            ``data``: group, level, term, no_pooling, partial_pooling, complete_pooling.
+            ``data``: group, level, term, own_estimate, mixed_model, fixed_effect.
         """
         return shrinkage_picture(self._fit, group, terms)
 
@@ -190,9 +197,13 @@ class Pictures:
     ) -> Picture:
         """Data, own line (solid) and common line (dashed) of each level, in panels ordered by slope.
 
+        The common line is that of the fixed effects. The own line adds the random effects of the level and of the
+        levels of other factors in which it lies: those of ``Block`` too for one of ``Block:Variety``. Effects of
+        crossed factors vary within the level and are subtracted from the response: the points are then partial
+        residuals, and the legend says so. Point less own line is the residual in both cases.
+
         Where the model has other predictors than x, they are as observed: the lines join the fitted values at the
-        rows, or, where another predictor varies within a level, dashes stand at them. Effects of other grouping
-        factors are left out.
+        rows, or, where another predictor varies within a level, dashes stand at them.
 
         Parameters
         ----------
@@ -209,7 +220,7 @@ class Pictures:
         Returns
         -------
         array of Axes
-            ``data``: group, level, panel, part, x, y.
+            ``data``: group, level, panel, part ("data" or "partial", "own", "common"), x, y.
         """
         return trajectories_picture(self._fit, x, n, group)
 
@@ -244,7 +255,10 @@ class Pictures:
 
     @picture
     def groups(self, group: str | None = None, *, order: bool = False, ax: Any = None) -> Picture:
-        """The response of each row above its group, the means of the groups, and the intraclass correlation.
+        """The response of each row above its group, and the means of the groups as bars.
+
+        Rows of a group with the same response stand side by side. If the model has one grouping factor, the picture
+        says its intraclass correlation, with random slopes the adjusted one: ``fit.icc().adjusted``.
 
         Parameters
         ----------
@@ -258,7 +272,7 @@ class Pictures:
         Returns
         -------
         Axes
-            ``data``: group, level, row, position, y, mean.
+            ``data``: group, level, row, position, offset, y, mean.
         """
         return groups_picture(self._fit, group, order=order)
 

@@ -223,9 +223,9 @@ def within_between(
     With m the group mean of a column x of the fixed part, Mundlak's model [1]_ has x and m, the within-between model
     [2]_ x - m and m; both are the same model. within is the coefficient of x - m; between that of m beside it;
     contextual their difference, the coefficient of m in Mundlak's model, with its own standard error. The random part
-    stays. In a random- intercept model with no weights, or with ``means="weighted"``, and all columns that vary within
+    stays. In a random-intercept model with no weights, or with ``means="weighted"``, and all columns that vary within
     groups split, the within effects are those of the regression with an intercept for every group, whatever the
-    variances are. That contextual effects are zero is the hypothesis of Hausman's test.
+    variances are. That their contextual effects are zero is the hypothesis of Hausman's test.
 
     Columns of the design are split, not variables: of ``I(x**2)`` the mean of squares is taken, and a product ``x:z``
     is a column like any other. The effect between groups is NaN where the means are determined by other columns: equal
@@ -282,7 +282,13 @@ def hausman_test(fit: LmmFit, *, sigma: str = "separate") -> HausmanResult:
     intercept for every level and the mixed model in the coefficients of columns that vary within levels. V_random is
     efficient only given the right variances, so that the difference of the covariances need not be positive definite in
     a sample; the statistic then sums over the directions in which it is, and a note says so. With sigma="random" it
-    cannot be negative. `within_between` tests the same hypothesis, for any random part, and is always defined [2]_.
+    cannot be negative. `within_between` tests the same hypothesis for any random part if it splits the same columns (of
+    categorical terms too, which must be named; ``means="weighted"`` with prior weights), and needs no such difference
+    [2]_. A note has the call.
+
+    Where the level means of all these columns are equal, as in balanced designs, or determined by columns that are
+    constant within levels, the two estimates agree by design: the statistic is NaN on 0 df, there is nothing to test.
+    Where that holds in some directions, the statistic is over the others.
 
     References
     ----------

@@ -207,7 +207,8 @@ class PoolingResult(_View):
     def shrinkage(self) -> pd.DataFrame:
         """Weights of the levels' own estimates: diagonals of the matrices by term, and ``mean``, their trace over k.
 
-        0 is complete pooling, 1 is none. A diagonal entry depends on where a slope's intercept lies, `mean` does not.
+        The pull is from `own` to `center`, the mixed model's fixed effects, not to the column `complete_pooling`. 0 is
+        complete pooling, 1 is none. A diagonal entry depends on where a slope's intercept lies, `mean` does not.
         """
         names = list(self.found.effects.names)
         frame = pd.DataFrame(self.found.weights.copy(), index=self._index(), columns=names)
@@ -219,7 +220,7 @@ class PoolingResult(_View):
         return self.found.matrices.copy()
 
     def shrinkage_matrix(self, level: Any) -> pd.DataFrame:
-        """Lambda_j of one level: what multiplies its own estimate's distance from the common one.
+        """Lambda_j of one level: what multiplies the distance of its `own` estimate from `center`, the fixed effects.
 
         Raises
         ------
@@ -350,7 +351,7 @@ class WithinBetweenResult(_View):
         titles = [f"Within and between {self.group}: {self.found.given.model.formula.text}"]
         test, joint = self.test, self.f_test
         if joint is None:
-            return [*titles, "No contextual effect can be estimated"]
+            return [*titles, "No contextual effect can be estimated: nothing to test"]
         return [
             *titles,
             f"Contextual effects are 0: chi-square {test.statistic:.5g} on {test.df:.0f} df, p {test.p_value:.3g}; "
@@ -373,12 +374,12 @@ class HausmanResult(_View):
 
     @property
     def statistic(self) -> float:
-        """d'(V_fixed - V_random)^- d."""
+        """d'(V_fixed - V_random)^- d; NaN if nothing can be tested."""
         return self.found.statistic
 
     @property
     def df(self) -> float:
-        """Directions in which V_fixed - V_random is positive."""
+        """Directions in which the estimates can differ and V_fixed - V_random is positive; 0 if there are none."""
         return self.found.df
 
     @property
@@ -411,10 +412,12 @@ class HausmanResult(_View):
         return self.found.table()
 
     def _titles(self) -> list[str]:
-        return [
-            f"Hausman test, groups by {self.found.group}",
-            f"chi-square {self.statistic:.5g} on {self.df:.0f} df, p {self.p_value:.3g}",
-        ]
+        title = f"Hausman test, groups by {self.found.group}"
+        if not self.found.n_testable:
+            return [title, "Nothing to test"]
+        if not self.df:
+            return [title, "No statistic: the difference of the covariances is not positive"]
+        return [title, f"chi-square {self.statistic:.5g} on {self.df:.0f} df, p {self.p_value:.3g}"]
 
 
 def _public(fit: Any) -> LmmResult:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit import LmmFit
-from mixedeffects.fit.report import report
+from mixedeffects.fit.report import report_all
 from mixedeffects.frame import to_frame
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class PredictionMethods(LmmFit):
         Warns
         -----
         SingularFitWarning, ConvergenceWarning
-            As `lmer` does.
+            As `lmer` does; once for several responses, with the number of fits.
         """
         from mixedeffects.predict.response import refitted
         from mixedeffects.results.lmm import result_of
@@ -210,7 +210,6 @@ class PredictionMethods(LmmFit):
         if len(shape) > 2:
             raise DataError(f"y has shape {shape}; give one response (rows,), or several as columns (rows, m)")
         fits = [refitted(self, column) for column in (np.asarray(y).T if len(shape) == 2 else [y])]
-        for fit in fits:
-            report(fit)
+        report_all(fits)
         results = [result_of(fit) for fit in fits]
         return results if len(shape) == 2 else results[0]

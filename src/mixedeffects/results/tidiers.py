@@ -106,7 +106,12 @@ def _correlation_names(fit: LmmResult, group: str) -> list[tuple[str, str]]:
 
 def _interval(limits: dict[str, tuple[float, float]], name: str) -> Row:
     lower, upper = limits.get(name, (None, None))
-    return {"lower": lower, "upper": upper}
+    return {"lower": _number(lower), "upper": _number(upper)}
+
+
+def _number(value: float | None) -> float | None:
+    """None where there is no number: one kind of missing in all columns."""
+    return None if value is None or np.isnan(value) else value
 
 
 def _modes(fit: LmmResult, level: float | None) -> list[Row]:

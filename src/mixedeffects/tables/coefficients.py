@@ -32,7 +32,9 @@ class Coefficients:
     correlation : ndarray, shape (p_kept, p_kept)
         Correlations of the estimated coefficients.
     df, p_value : ndarray, shape (p,), or None
-        Degrees of freedom and p-values of the t tests, both or neither.
+        Degrees of freedom of the t tests, and p-values.
+    test : {"t", "z"}
+        What the statistic is called.
     """
 
     names: tuple[str, ...]
@@ -42,6 +44,7 @@ class Coefficients:
     correlation: NDArray[np.float64]
     df: NDArray[np.float64] | None = None
     p_value: NDArray[np.float64] | None = None
+    test: str = "t"
 
     @property
     def kept(self) -> list[int]:
@@ -75,13 +78,13 @@ class Coefficients:
             heads.append("df")
             scale_columns.append(self.df[kept].tolist())
         columns = _format_together(scale_columns, digits)
-        heads.append("t value")
+        heads.append(f"{self.test} value")
         # One decimal fewer than the estimates have digits.
         decimals = max(1, min(5, digits - 1))
         columns.append(r_format([r_round(x, decimals) for x in self.statistic[kept].tolist()], digits, na="NA"))
         if self.p_value is not None:
             p = self.p_value[kept].tolist()
-            heads.append("Pr(>|t|)")
+            heads.append(f"Pr(>|{self.test}|)")
             columns.append(common_width(format_p_values(p, decimals), right=True))
             if stars and self.has_stars:
                 heads.append("")

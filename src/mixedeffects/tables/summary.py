@@ -13,7 +13,7 @@ from mixedeffects.tables.text import filled, formula_lines, matrix_lines, vector
 if TYPE_CHECKING:
     from mixedeffects.tables.varcorr import VarCorr
 
-__all__ = ["Coefficients", "InformationCriteria", "Summary", "lmm_title"]
+__all__ = ["Coefficients", "InformationCriteria", "Summary", "glmm_title", "lmm_title"]
 
 # Significant digits of variances, coefficients and residual quantiles.
 _DIGITS = 4
@@ -35,6 +35,21 @@ def lmm_title(*, reml: bool, ddf: str | None = None) -> str:
     if ddf is None:
         return f"Linear mixed model fit by {method} ['lmerMod']"
     return f"Linear mixed model fit by {method}. t-tests use {ddf}'s method ['lmerModLmerTest']"
+
+
+def glmm_title(nagq: int) -> str:
+    """Return the first line of the summary of a generalized linear mixed model.
+
+    Parameters
+    ----------
+    nagq : int
+        0 for the fast approximation, 1 for Laplace's, else the number of quadrature points.
+    """
+    how = {0: "Adaptive Gauss-Hermite Quadrature, nAGQ = 0", 1: "Laplace Approximation"}
+    return (
+        "Generalized linear mixed model fit by maximum likelihood "
+        f"({how.get(nagq, f'Adaptive Gauss-Hermite Quadrature, nAGQ = {nagq}')}) ['glmerMod']"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +92,8 @@ class Summary:
         Name and number of levels of every grouping factor.
     coefficients : Coefficients
         The fixed effects; those that are NaN were dropped for rank deficiency.
+    family : str or None
+        Text of the line ``Family:``; None leaves it out.
     data_name, weights, offset, control, subset : str or None
         Texts of the lines ``Data:``, ``Weights:``, ``Offset:``, ``Control:``, ``Subset:``; None leaves the line out.
     boundary : tuple of str
@@ -95,6 +112,7 @@ class Summary:
     nobs: int
     groups: tuple[tuple[str, int], ...]
     coefficients: Coefficients
+    family: str | None = None
     data_name: str | None = None
     weights: str | None = None
     offset: str | None = None
@@ -109,6 +127,7 @@ class Summary:
         """The summary as plain text."""
         lines = [
             self.title,
+            *([] if self.family is None else [f" Family: {self.family}"]),
             *self._call_lines(),
             "",
             *self._criterion_lines(),
@@ -210,7 +229,8 @@ class Summary:
         return lines
 
     def _repr_html_(self) -> str:
-        call = [f"{head.strip()} {text}" for head, text in self._call_parts()]
+        call = [] if self.family is None else [f"Family: {self.family}"]
+        call += [f"{head.strip()} {text}" for head, text in self._call_parts()]
         parts = [paragraph(self.title, title=True), *map(paragraph, [f"Formula: {self.formula}", *call])]
         if isinstance(self.criterion, InformationCriteria):
             names, cells = self.criterion.cells()

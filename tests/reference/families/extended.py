@@ -2,7 +2,8 @@
 
     python extended.py        # needs mpmath, which the test suite does not
 
-The densities stand here as textbooks have them, through the mean (and 1 less it) alone; derivatives are differences of theirs.
+The densities stand here as textbooks have them, through the mean (and 1 less it) alone; derivatives are differences of
+theirs.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ CASES = {
 
 
 def row(density, link, eta, y, w, t):
-    """Log-density, derivatives 1 to 3 in eta, and with a dispersion those of orders 0 to 2 in eta differentiated in t."""
+    """Log-density, derivatives 1 to 3 in eta; with a dispersion also those of orders 0 to 2 differentiated in t."""
     eta, y, w = mpf(eta), mpf(y), mpf(w)
     inverse = (PAIRS if density in (binomial, beta) else INVERSES)[link]
 

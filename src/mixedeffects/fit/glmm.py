@@ -1,0 +1,179 @@
+"""Fit a generalized linear mixed model: the frozen record, and the steps that make it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixedeffects.criterion import Solution, gaussian_criterion
+from mixedeffects.criterion.gaussian import effects_of
+from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
+from mixedeffects.crossproducts import cross_products
+from mixedeffects.errors import DataError
+from mixedeffects.fit.effects import linear_predictor
+from mixedeffects.fit.record import LmmFit
+from mixedeffects.fit.separation import verdict
+from mixedeffects.optimize import Optimum
+from mixedeffects.optimize.laplace import minimize_laplace
+from mixedeffects.optimize.record import Known
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.control import Control
+    from mixedeffects.criterion import GaussianCriterion
+    from mixedeffects.design import Design
+    from mixedeffects.families import Family
+    from mixedeffects.optimize.laplace import LaplaceMinimum
+
+_LEAST_WEIGHT = 1e-12  # of the largest: rows that tell nothing more about the random effects keep a factor regular
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GlmmFit(LmmFit):
+    """A fitted generalized linear mixed model.
+
+    `model` has the response on the scale of the family (proportions of successes), `solution` the estimates with
+    sigma = 1, as the covariance of the random effects is not relative to a residual one; `objective` is the criterion
+    of the linear mixed model that stands for this one at the conditional modes, with the weights W and the response
+    eta + d1 / W.
+
+    Attributes
+    ----------
+    distribution : Family
+        Response distribution and link.
+    nagq : int
+        0: fixed effects as part of the mode; 1: Laplace approximation.
+    laplace : LaplaceCriterion
+        The criterion that was minimized.
+    log_dispersion : float
+        t = log(phi); 0 in a family without a dispersion.
+    joint_vcov : ndarray (m, m)
+        Twice the inverse Hessian in theta, beta, t of the working columns.
+    """
+
+    distribution: Family[Any]
+    nagq: int
+    laplace: LaplaceCriterion
+    log_dispersion: float
+    joint_vcov: NDArray[np.float64]
+
+    @property
+    def reml(self) -> bool:
+        """False: there is no restricted likelihood here."""
+        return False
+
+    @property
+    def npar(self) -> int:
+        """Number of estimated parameters: fixed effects, theta, and the dispersion if there is one."""
+        return len(self.solution.beta) + len(self.solution.theta) + int(self.distribution.has_dispersion)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = ("model", "solution", "control", "distribution", "nagq", "log_dispersion", "joint_vcov")
+        optimum = {f.name: getattr(self.optimum, f.name) for f in fields(self.optimum) if f.name != "smallest"}
+        parts = {name: getattr(self, name) for name in kept}
+        return restored, (type(self), parts, optimum, self.optimum.min_eigenvalue)
+
+
+def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control) -> GlmmFit:
+    """Fit a design by maximum likelihood.
+
+    Parameters
+    ----------
+    design : Design
+        Response, offset and columns; its weights are the family's.
+    family : Family
+        Response distribution and link.
+    nagq : {0, 1}
+        The fast approximation, or Laplace's.
+    control : Control
+        Options.
+
+    Raises
+    ------
+    DataError
+        For a response that the family does not have.
+    ConvergenceError
+        If there is no mode at the starting value.
+    """
+    trials = _trials(design)
+    family.check_response(design.y, trials, design.formula.response)
+    if control.fixed_theta is not None:
+        raise DataError("fixed_theta is for lmer; glmer has no such option yet")
+    criterion = laplace_criterion(design, family, trials, n_threads=control.n_threads).with_joint(nagq == 0)
+    terms = [(term.key, term.names) for term in design.terms]
+    minimum = minimize_laplace(criterion, terms, control)
+    widest = max((float(np.sqrt((L**2).sum(axis=1)).max()) for L in _working_factors(criterion, minimum)), default=0.0)
+    separated = verdict(design, family, minimum.point.raw["eta"], widest)
+    if separated is not None:
+        minimum = replace(minimum, optimum=replace(minimum.optimum, converged=False, message=separated))
+    solution, joint = _solution(criterion, minimum)
+    return GlmmFit(
+        model=design,
+        objective=_working(design, family, minimum.point.raw["eta"], criterion.split(minimum.x)[2]),
+        solution=solution,
+        optimum=minimum.optimum,
+        control=control,
+        distribution=family,
+        nagq=nagq,
+        laplace=criterion,
+        log_dispersion=criterion.split(minimum.x)[2],
+        joint_vcov=joint,
+    )
+
+
+def _working_factors(criterion: LaplaceCriterion, minimum: LaplaceMinimum) -> list[NDArray[np.float64]]:
+    return criterion.layout.factors(minimum.x[: criterion.sizes[0]])
+
+
+def _solution(criterion: LaplaceCriterion, minimum: LaplaceMinimum) -> tuple[Solution, NDArray[np.float64]]:
+    basis, raw = criterion.basis, minimum.point.raw
+    d, p, _ = criterion.sizes
+    joint = 2.0 * _inverse(minimum.hessian)
+    own = np.linalg.inv(raw["XVX"]) if criterion.joint else joint[d : d + p, d : d + p]
+    back = np.linalg.inv(basis.R) if len(basis.R) else basis.R
+    b, u = effects_of(criterion.layout, basis, minimum.theta, raw)
+    arrays = {"beta": back @ raw["beta"], "vcov": back @ own @ back.T}
+    for array in (*arrays.values(), *b, *u, joint):
+        array.flags.writeable = False
+    solution = Solution(theta=minimum.theta, value=minimum.point.value, rss=float("nan"), sigma=1.0, b=b, u=u, **arrays)
+    return solution, joint
+
+
+def _inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inverse over the directions with information; those without carry no parameter (a zero column of Lambda)."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
+    values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+    kept = values > 1e-10 * values.max()
+    half = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
+    return np.asarray(half @ half.T, dtype=np.float64)
+
+
+def _working(design: Design, family: Family[Any], eta: NDArray[np.float64], t: float) -> GaussianCriterion:
+    """The linear mixed model at the modes: observed weights, or expected ones where an observed one is not positive."""
+    found = family.derivatives(design.y, eta, _trials(design), t)
+    W = -found.d2 if (found.d2 < 0.0).all() else found.expected
+    W = np.maximum(W, _LEAST_WEIGHT * W.max())
+    working = replace(design, y=eta + found.d1 / W, weights=W)
+    return gaussian_criterion(cross_products(working), reml=False)
+
+
+def _trials(design: Design) -> NDArray[np.float64]:
+    return np.ones(design.nobs) if design.weights is None else design.weights
+
+
+def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any], smallest: float) -> GlmmFit:
+    """Make a fit of what `GlmmFit.__reduce__` kept; no search."""
+    model, family = parts["model"], parts["distribution"]
+    laplace = laplace_criterion(model, family, _trials(model), n_threads=parts["control"].n_threads)
+    known = Optimum(**optimum, smallest=Known(smallest))
+    fit = kind(
+        **parts,
+        laplace=laplace.with_joint(parts["nagq"] == 0),
+        optimum=known,
+        objective=laplace,  # type: ignore[arg-type]
+    )
+    eta = linear_predictor(fit)
+    return replace(fit, objective=_working(model, family, eta, fit.log_dispersion))

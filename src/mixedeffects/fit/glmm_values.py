@@ -1,0 +1,110 @@
+"""Means, residuals and drawn responses of a generalized linear mixed model, over the rows used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from mixedeffects.errors import DataError
+from mixedeffects.fit.effects import linear_predictor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mixedeffects.fit.glmm import GlmmFit
+
+Kind = Literal["response", "pearson", "scaled", "working", "deviance", "quantile"]
+
+
+def trials(fit: GlmmFit) -> NDArray[np.float64]:
+    """Weights of the family, (n,): numbers of trials of a binomial response."""
+    return np.ones(fit.nobs) if fit.model.weights is None else fit.model.weights
+
+
+def means(fit: GlmmFit, *, random: bool = True) -> NDArray[np.float64]:
+    """Means mu = g^-1(eta) given the random effects, (n,), or at random effects of 0."""
+    return np.asarray(fit.distribution.link.inverse(linear_predictor(fit, random=random)), dtype=np.float64)
+
+
+def residuals(fit: GlmmFit, kind: Kind, *, marginal: bool = False, rng: Any = None) -> NDArray[np.float64]:
+    """Residuals over the rows used, (n,).
+
+    Parameters
+    ----------
+    fit : GlmmFit
+        The fit.
+    kind : {"response", "pearson", "scaled", "working", "deviance", "quantile"}
+        response: y - mu; pearson: (y - mu) sqrt(w / V(mu)); scaled: that divided by sigma; working: (y - mu) / mu';
+        deviance: the root of the unit deviance with the sign of y - mu; quantile: the normal quantile of the
+        distribution function at y, drawn between its limits where the response is discrete [1]_.
+    marginal : bool
+        Put the random effects to 0.
+    rng : None, int, Generator or SeedSequence
+        Source of the draws of quantile residuals.
+
+    Raises
+    ------
+    DataError
+        For another kind.
+
+    References
+    ----------
+    .. [1] Dunn & Smyth (1996), Randomized quantile residuals, Journal of Computational and Graphical Statistics 5,
+       236-244, doi:10.2307/1390802.
+    """
+    if kind not in get_args(Kind):
+        raise DataError(f"kind={kind!r} is no kind of residual; choose one of {', '.join(map(repr, get_args(Kind)))}")
+    family, y, w, t = fit.distribution, fit.model.y, trials(fit), fit.log_dispersion
+    eta = linear_predictor(fit, random=not marginal)
+    mu = np.asarray(family.link.inverse(eta), dtype=np.float64)
+    if kind == "response":
+        return y - mu
+    if kind == "working":
+        return np.asarray((y - mu) / family.link.derivatives(eta).d1, dtype=np.float64)
+    if kind == "deviance":
+        return np.asarray(np.sign(y - mu) * np.sqrt(family.deviance(y, mu, w, t)), dtype=np.float64)
+    if kind == "quantile":
+        return _quantile(fit, mu, rng)
+    out = (y - mu) * np.sqrt(w / family.variance(mu, t))
+    sigma = np.exp(0.5 * t) if family.scaled else 1.0
+    return np.asarray(out / sigma if kind == "scaled" else out, dtype=np.float64)
+
+
+def _quantile(fit: GlmmFit, mu: NDArray[np.float64], rng: Any) -> NDArray[np.float64]:
+    from scipy.special import ndtri
+
+    limits = fit.distribution.cdf(fit.model.y, mu, trials(fit), fit.log_dispersion)
+    u = np.random.default_rng(rng).uniform(size=len(mu))
+    p = limits.lower + u * (limits.upper - limits.lower)
+    tiny = np.finfo(float).tiny
+    return np.asarray(ndtri(np.clip(p, tiny, 1.0 - 2.0**-53)), dtype=np.float64)
+
+
+def simulate(fit: GlmmFit, n: int, rng: Any, *, new: bool) -> NDArray[np.float64]:
+    """Draw n responses, (rows, n): with new random effects, or with the conditional modes.
+
+    Parameters
+    ----------
+    fit : GlmmFit
+        The fit.
+    n : int
+        Number of responses.
+    rng : None, int, Generator or SeedSequence
+        Source of the draws.
+    new : bool
+        Whether the random effects are drawn anew for each.
+    """
+    generator = np.random.default_rng(rng)
+    base = linear_predictor(fit, random=not new)
+    factors = fit.objective.layout.factors(fit.solution.theta)
+    out = np.empty((fit.nobs, n))
+    for j in range(n):
+        eta = base.copy()
+        for term, L in zip(fit.model.terms, factors, strict=True) if new else ():
+            b = generator.standard_normal((term.factor.n_levels, len(L))) @ L.T
+            for column, effects in zip(term.columns, b.T, strict=True):
+                eta += column * effects[term.factor.codes]
+        mu = fit.distribution.link.inverse(eta)
+        out[:, j] = fit.distribution.simulate(mu, trials(fit), fit.log_dispersion, generator)
+    return out

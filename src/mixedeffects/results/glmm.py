@@ -1,0 +1,268 @@
+"""What `glmer` returns: the record of a fit with the accessors of a statistician. Short methods, no numerics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mixedeffects.errors import DataError
+from mixedeffects.fit.glmm import GlmmFit
+from mixedeffects.fit.glmm_values import Kind, means, residuals, simulate
+from mixedeffects.fit.residuals import pad
+from mixedeffects.frame import to_frame
+from mixedeffects.inference import anova as _anova
+from mixedeffects.inference import intervals
+from mixedeffects.inference.monte_carlo import checked_draws
+from mixedeffects.results.estimates import EstimateMethods
+from mixedeffects.tables import Coefficients, Summary, glmm_title
+from mixedeffects.tables.frames import interval_frame, noted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.families import Family
+    from mixedeffects.inference.dispatch import FTest, TTest
+    from mixedeffects.tables.frames import IntervalFrame
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class GlmmResult(EstimateMethods, GlmmFit):
+    """A fitted generalized linear mixed model, as `glmer` returns it. Frozen: nothing on it mutates or refits it."""
+
+    @property
+    def family(self) -> Family[Any]:
+        """Response distribution with its link."""
+        return self.distribution
+
+    @property
+    def dispersion(self) -> float:
+        """The dispersion phi; 1 in a family without one."""
+        return float(np.exp(self.log_dispersion))
+
+    @property
+    def sigma(self) -> float:
+        """Root of the dispersion where it is a scale of the variance, else 1."""
+        return float(np.exp(0.5 * self.log_dispersion)) if self.distribution.scaled else 1.0
+
+    def _residual_sd(self) -> float | None:
+        return self.sigma if self.distribution.scaled else None
+
+    @property
+    def fitted(self) -> NDArray[np.float64]:
+        """Means mu = g^-1(X beta + Z b + offset) over the rows used, (nobs,)."""
+        return means(self)
+
+    def residuals(
+        self, kind: Kind = "response", *, marginal: bool = False, pad: bool = False, rng: Any = None
+    ) -> NDArray[np.float64]:
+        """Residuals over the rows used.
+
+        Parameters
+        ----------
+        kind : {"response", "pearson", "scaled", "working", "deviance", "quantile"}
+            response: y - mu; pearson: (y - mu) sqrt(w / V(mu)); scaled: divided by sigma too; working: (y - mu) / mu';
+            deviance: signed root of the unit deviance; quantile: randomized where the response is discrete.
+        marginal : bool
+            Put the random effects to 0.
+        pad : bool
+            Give all rows of the data, NaN where a row was not used.
+        rng : None, int, Generator or SeedSequence
+            Source of the draws of quantile residuals.
+
+        Returns
+        -------
+        ndarray (nobs,), or (rows of the data,) with `pad`
+
+        Raises
+        ------
+        DataError
+            For another kind.
+        """
+        values = residuals(self, kind, marginal=marginal, rng=rng)
+        return _pad(self, values) if pad else values
+
+    def predict(
+        self,
+        data: Any = None,
+        *,
+        random: Any = "conditional",
+        new_levels: str = "error",
+        kind: str = "response",
+        interval: str | None = None,
+        level: float = 0.95,
+        se: bool = False,
+        offset: Any = None,
+    ) -> Any:
+        """Predict the mean, or the linear predictor.
+
+        Parameters
+        ----------
+        data : data frame or dict of columns, optional
+            New rows, without the response; by default the rows that the fit used.
+        random : {"conditional", "population"}, list of str, or str
+            Which random effects are predicted, as for a linear mixed model (docs/prediction.md).
+        new_levels : {"error", "population"}
+            What to do about levels that the fit does not know.
+        kind : {"response", "link"}
+            The mean g^-1(eta), or eta = X beta + Z b + offset.
+        interval : {None, "confidence"}
+            For the mean given the kept random effects: limits of eta, taken through the inverse link.
+        level : float
+            Level of the interval.
+        se : bool
+            Give standard errors without an interval; those of a mean are |mu'(eta)| times those of eta.
+        offset : str, array-like or number, optional
+            That of new rows, where the fit had it as values.
+
+        Returns
+        -------
+        ndarray (rows,), or data frame with estimate, std_error, lower, upper
+            As for a linear mixed model.
+
+        Raises
+        ------
+        DataError
+            For unknown levels, wrong columns, or an argument that is not allowed.
+
+        Notes
+        -----
+        The errors are those of the linear mixed model at the conditional modes, with the covariance of the fixed
+        effects from the joint Hessian. With ``random="population"`` the mean is that of a group whose random effects
+        are 0, not the mean over groups.
+        """
+        from mixedeffects.predict.prediction import predict
+
+        if kind not in ("response", "link"):
+            raise DataError(f"kind={kind!r} is not known; choose 'response' or 'link'")
+        if interval not in (None, "confidence"):
+            raise DataError(f"interval={interval!r} is not available for {self.family!r}; choose None or 'confidence'")
+        options = {"random": random, "new_levels": new_levels, "interval": interval, "level": level, "se": se}
+        found = predict(self, data, kind="link", offset=offset, **options)
+        columns = found.columns()
+        if kind == "response":
+            jet = self.family.link.derivatives(found.estimate)
+            columns = {name: self.family.link.inverse(values) for name, values in columns.items()}
+            if found.std_error is not None:
+                columns["std_error"] = np.abs(jet.d1) * found.std_error
+            if found.lower is not None:  # a link may fall
+                ends = columns["lower"], columns["upper"]
+                columns["lower"], columns["upper"] = np.minimum(*ends), np.maximum(*ends)
+        if found.std_error is None:
+            return columns["estimate"]
+        frame = to_frame(columns, found.kind)
+        if isinstance(data, pd.DataFrame):
+            frame.index = data.index
+        return frame
+
+    def simulate(self, n: int = 1, *, rng: Any = None, random: str = "new") -> NDArray[np.float64]:
+        """Draw responses from the fitted model, (nobs, n): proportions of successes for a binomial response.
+
+        Parameters
+        ----------
+        n : int
+            Number of simulations.
+        rng : None, int, Generator or SeedSequence
+            Source of the draws.
+        random : {"new", "conditional"}
+            New random effects for every level in every simulation, or the conditional modes.
+
+        Raises
+        ------
+        DataError
+            For another `random`, or an n that is no positive number.
+        """
+        if random not in ("new", "conditional"):
+            raise DataError(f"random={random!r} is not known; choose 'new' or 'conditional'")
+        return simulate(self, checked_draws(n), rng, new=random == "new")
+
+    def coef_table(self) -> Any:
+        """Fixed effects with z tests: term, estimate, std_error, df (infinite), statistic, p_value."""
+        table = _anova.coef_table(self, "normal")
+        return noted(table.to_frame(), table.notes)
+
+    def test(self, L: Any, rhs: Any = 0.0) -> TTest | FTest:
+        """Wald tests of linear hypotheses about the fixed effects.
+
+        Parameters
+        ----------
+        L : array-like, str, or sequence of str
+            Coefficients over all fixed effects, one row per hypothesis, or text such as ``"x = 0"``.
+        rhs : float or array-like
+            Values under the hypotheses, for arrays.
+
+        Returns
+        -------
+        TTest with infinite df for one hypothesis, FTest with infinite df_den for several
+        """
+        return _anova.linear_test(self, L, rhs, "normal")
+
+    def confint(self, level: float = 0.95, params: str | Sequence[str] = "beta_") -> IntervalFrame:
+        """Wald intervals of the fixed effects.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level.
+        params : str or sequence of str
+            Names of coefficients; ``"beta_"`` for all.
+
+        Returns
+        -------
+        DataFrame
+            Index parameter, columns lower and upper.
+        """
+        found = intervals.confint_wald(self, level, params)
+        return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
+
+    def summary(self) -> Summary:
+        """Return the printed summary, laid out as lme4's."""
+        scaled = residuals(self, "scaled")
+        sd = np.sqrt(np.diag(self.solution.vcov))
+        table = _anova.coef_table(self, "normal").columns
+        return Summary(
+            title=glmm_title(self.nagq),
+            family=f"{self.family.name}  ( {self.family.link.name} )",
+            formula=self.formula,
+            criterion=self._information(),
+            residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),  # type: ignore[arg-type]
+            varcorr=self.varcorr,
+            nobs=self.nobs,
+            groups=tuple(self.ngroups.items()),
+            coefficients=Coefficients(
+                names=self.model.names,
+                estimate=self.fixef.to_numpy(),
+                std_error=self.std_errors.to_numpy(),
+                statistic=self.fixef.to_numpy() / self.std_errors.to_numpy(),
+                correlation=self.solution.vcov / np.outer(sd, sd),
+                p_value=np.asarray(table["p_value"], dtype=np.float64),
+                test="z",
+            ),
+            data_name=self.model.data_name,
+            weights=self.model.weights_name,
+            offset=self.model.offset_name,
+            boundary=tuple(f"{b.term}: {b.direction}" for b in self.optimum.boundary),
+            messages=() if self.optimum.converged else (self.optimum.message,),
+            stars=True,
+        )
+
+    def __str__(self) -> str:
+        return self.summary().text
+
+    def __repr__(self) -> str:
+        return f"<GlmmResult {self.formula!r}, {self.family!r}, deviance {self.criterion:.4f}, {self.nobs} rows>"
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+
+_pad = pad
+
+
+def glmm_result_of(fit: GlmmFit) -> GlmmResult:
+    """Give a fit its public face."""
+    return GlmmResult(**{field.name: getattr(fit, field.name) for field in fields(GlmmFit)})

@@ -1,0 +1,144 @@
+"""The Laplace criterion: its value against a dense computation, its gradient against differences, for every family."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import reference
+
+from mixedeffects.criterion.laplace import laplace_criterion
+from mixedeffects.design import design
+from mixedeffects.families import (
+    Beta,
+    Binomial,
+    Gamma,
+    Gaussian,
+    InverseGaussian,
+    NegativeBinomial,
+    NegativeBinomial1,
+    Poisson,
+)
+
+FAMILIES = [
+    Binomial("logit"),
+    Binomial("probit"),
+    Binomial("cloglog"),
+    Binomial("cauchit"),
+    Poisson("log"),
+    Poisson("sqrt"),
+    Gamma("log"),
+    Gamma("inverse"),
+    InverseGaussian("log"),
+    NegativeBinomial("log"),
+    NegativeBinomial1("log"),
+    Beta("logit"),
+    Beta("cloglog"),
+    Gaussian("log"),
+]
+RANDOM = {
+    "crossed": "(1 | subj) + (1 | item)",
+    "vector": "(1 + a | subj)",
+    "nested": "(1 | subj/half)",
+    "several": "(1 + a | subj) + (1 + B | item)",
+}
+
+
+def problem(family, random, *, expected=False):
+    """A criterion with made-up responses, and parameters near them."""
+    frame = reference.load_data("sim_cross")
+    rng = np.random.default_rng(4)
+    n = len(frame)
+    frame["half"] = np.where(np.arange(n) % 2, "one", "two")
+    eta = 0.5 + 0.1 * rng.normal(size=n) + (2.0 if family.link.name == "inverse" else 0.0)
+    trials = rng.integers(1, 6, n).astype(float) if family.name == "binomial" else np.ones(n)
+    y = family.simulate(family.link.inverse(eta), trials, np.full(n, -1.0), rng)
+    frame["made"] = np.clip(y, 1e-3, 1 - 1e-3) if family.name == "beta" else y
+    arrays = design(f"made ~ A + {random}", frame, offset=0.01 * rng.normal(size=n), allow_observation_level=True)
+    criterion = laplace_criterion(arrays, family, trials, expected=expected)
+    theta = [0.12 if row == column else 0.03 for _, row, column in criterion.layout.entries()]
+    beta = criterion.basis.R @ np.linalg.lstsq(arrays.X, eta, rcond=None)[0]
+    return criterion, np.concatenate([theta, beta, [-0.8] * criterion.sizes[2]]), trials
+
+
+def differences(criterion, x, near):
+    gradient = []
+    for i in range(len(x)):
+        h = 1e-4 * max(1.0, abs(x[i]))
+        at = []
+        for k in (-2, -1, 1, 2):
+            moved = x.copy()
+            moved[i] += k * h
+            at.append(criterion(moved, near).value)
+        gradient.append((at[0] - 8 * at[1] + 8 * at[2] - at[3]) / (12 * h))
+    return np.array(gradient)
+
+
+@pytest.mark.parametrize("expected", [False, True])
+@pytest.mark.parametrize("random", RANDOM)
+@pytest.mark.parametrize("family", FAMILIES, ids=repr)
+def test_the_gradient_is_that_of_differences(family, random, expected):
+    criterion, x, _ = problem(family, RANDOM[random], expected=expected)
+    point = criterion(x)
+    np.testing.assert_allclose(
+        point.gradient, differences(criterion, x, point), rtol=0, atol=1e-6 * np.abs(point.gradient).max()
+    )
+
+
+@pytest.mark.parametrize("family", [Binomial("logit"), Poisson("log"), Gamma("log")], ids=repr)
+def test_the_gradient_of_the_fast_approximation(family):
+    criterion, x, _ = problem(family, RANDOM["several"])
+    fast = criterion.with_joint(True)
+    d, p, _ = criterion.sizes
+    short = np.delete(x, np.arange(d, d + p))
+    point = fast(short, criterion(x))
+    gradient = differences(fast, short, point)
+    np.testing.assert_allclose(point.gradient, gradient, rtol=0, atol=1e-6 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("family", [Binomial("probit"), Poisson("log"), NegativeBinomial("log")], ids=repr)
+def test_the_value_is_the_dense_one(family):
+    criterion, x, trials = problem(family, RANDOM["several"])
+    theta, beta, t = criterion.split(x)
+    arrays, basis = criterion.design, criterion.basis
+    factors = [np.linalg.solve(T, L) for T, L in zip(basis.T, criterion.layout.factors(theta), strict=True)]
+    blocks = [np.kron(np.eye(b.factor.n_levels), L) for b, L in zip(arrays.terms, factors, strict=True)]
+    ZL = arrays.Z.toarray() @ block_diagonal(blocks)
+    fixed = arrays.X @ np.linalg.solve(basis.R, beta) + arrays.offset
+    u = np.zeros(ZL.shape[1])
+    for _ in range(60):
+        found = family.derivatives(arrays.y, fixed + ZL @ u, trials, t)
+        step = np.linalg.solve(ZL.T @ (found.expected[:, None] * ZL) + np.eye(len(u)), ZL.T @ found.d1 - u)
+        u = u + step
+    found = family.derivatives(arrays.y, fixed + ZL @ u, trials, t)
+    M = ZL.T @ (-found.d2[:, None] * ZL) + np.eye(len(u))
+    loglik = family.loglik(arrays.y, fixed + ZL @ u, trials, t).sum()
+    assert criterion(x).value == pytest.approx(u @ u - 2 * loglik + np.linalg.slogdet(M)[1], rel=1e-11)
+
+
+def block_diagonal(blocks):
+    size = sum(map(len, blocks))
+    out, at = np.zeros((size, size)), 0
+    for block in blocks:
+        out[at : at + len(block), at : at + len(block)] = block
+        at += len(block)
+    return out
+
+
+def test_at_zero_variances_it_is_an_ordinary_generalized_model():
+    family = Poisson("log")
+    criterion, x, trials = problem(family, RANDOM["crossed"])
+    d = criterion.sizes[0]
+    x[:d] = 0.0
+    point = criterion(x)
+    eta = criterion.design.X @ np.linalg.solve(criterion.basis.R, x[d:]) + criterion.design.offset
+    assert point.value == pytest.approx(-2 * family.loglik(criterion.design.y, eta, trials, 0.0).sum(), rel=1e-13)
+    np.testing.assert_array_equal(point.gradient[:d], 0.0)
+
+
+def test_the_mode_does_not_depend_on_where_the_search_starts():
+    criterion, x, _ = problem(Binomial("logit"), RANDOM["several"])
+    cold = criterion(x)
+    far = criterion(np.concatenate([2.0 * x[: criterion.sizes[0]], x[criterion.sizes[0] :] + 1.0]))
+    warm = criterion(x, far)
+    assert warm.value == pytest.approx(cold.value, rel=1e-13)
+    np.testing.assert_allclose(warm.gradient, cold.gradient, rtol=0, atol=1e-8 * np.abs(cold.gradient).max())

@@ -1,0 +1,184 @@
+"""`glmer`: what it accepts, what it says, and what its numbers mean."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import stats
+from support import reference
+
+import mixedeffects as me
+
+HERDS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+
+
+@pytest.fixture(scope="module")
+def herds() -> pd.DataFrame:
+    return reference.load_data("cbpp")
+
+
+@pytest.fixture(scope="module")
+def fit(herds) -> me.GlmmResult:
+    return me.glmer(HERDS, herds)
+
+
+def test_counts_proportions_and_rows_are_the_same_model(herds, fit):
+    herds = herds.assign(share=herds["incidence"] / herds["size"])
+    by_weights = me.glmer("share ~ period + (1 | herd)", herds, weights="size")
+    assert by_weights.criterion == pytest.approx(fit.criterion, rel=1e-12)
+    rows = herds.loc[herds.index.repeat(herds["size"])].reset_index(drop=True)
+    within = rows.groupby(["herd", "period"], observed=True).cumcount()
+    rows["ill"] = (within < rows["incidence"]).astype(int)
+    single = me.glmer("ill ~ period + (1 | herd)", rows)
+    np.testing.assert_allclose(single.fixef, fit.fixef, rtol=1e-5)
+    np.testing.assert_allclose(single.std_errors, fit.std_errors, rtol=1e-4)
+    rows["word"] = pd.Categorical(np.where(rows["ill"], "yes", "no"), categories=["no", "yes"])
+    words = me.glmer("word ~ period + (1 | herd)", rows)
+    assert words.criterion == pytest.approx(single.criterion, rel=1e-12)
+    booleans = me.glmer("ill ~ period + (1 | herd)", rows.assign(ill=rows["ill"] == 1))
+    assert booleans.criterion == pytest.approx(single.criterion, rel=1e-12)
+
+
+def test_other_libraries(herds, fit):
+    other = me.glmer(HERDS, pl.from_pandas(herds))
+    assert other.criterion == pytest.approx(fit.criterion, rel=1e-13)
+    assert isinstance(other.predict(interval="confidence"), pl.DataFrame)
+
+
+def test_it_prints_as_lme4_does(fit):
+    text = str(fit).splitlines()
+    assert text[0] == "Generalized linear mixed model fit by maximum likelihood (Laplace Approximation) ['glmerMod']"
+    assert text[1] == " Family: binomial  ( logit )"
+    assert "     AIC      BIC   logLik deviance df.resid " in text
+    assert "   194.1    204.2    -92.0    184.1       51 " in text
+    assert "Intercept    -1.3985     0.2325  -6.016 1.79e-09 ***" in text
+    assert not any("Residual" in line for line in text[8:])
+    assert "Family: binomial" in fit._repr_html_()
+
+
+def test_means_and_their_limits(fit):
+    link = fit.predict(kind="link", interval="confidence")
+    mean = fit.predict(interval="confidence")
+    np.testing.assert_allclose(mean["estimate"], fit.fitted, rtol=1e-12)
+    expit = 1.0 / (1.0 + np.exp(-link))
+    for name in ("estimate", "lower", "upper"):
+        np.testing.assert_allclose(mean[name], expit[name], rtol=1e-12)
+    slope = expit["estimate"] * (1.0 - expit["estimate"])
+    np.testing.assert_allclose(mean["std_error"], slope * link["std_error"], rtol=1e-10)
+    with pytest.raises(me.DataError, match="interval='prediction' is not available for Binomial"):
+        fit.predict(interval="prediction")
+
+
+def test_conditional_variances_are_those_of_the_curvature_at_the_modes(fit):
+    design, mu = fit.design, fit.fitted
+    Z, Sigma = design.Z.toarray(), fit.varcorr.covariance["herd"].iloc[0, 0]
+    W = design.weights * mu * (1.0 - mu)
+    dense = 1.0 / (np.diag(Z.T @ (W[:, None] * Z)) + 1.0 / Sigma)
+    np.testing.assert_allclose(fit.ranef.condvar["herd"].ravel(), dense, rtol=1e-6)
+
+
+def test_quantile_residuals_lie_between_the_limits_of_each_count(fit):
+    draws = np.array([fit.residuals("quantile", rng=seed) for seed in range(40)])
+    trials = fit.design.weights
+    counts = np.rint(fit.design.y * trials)
+    low, high = (stats.norm.ppf(stats.binom.cdf(counts - shift, trials, fit.fitted)) for shift in (1, 0))
+    assert (draws >= low - 1e-9).all()
+    assert (draws <= high + 1e-9).all()
+    np.testing.assert_array_equal(fit.residuals("quantile", rng=1), fit.residuals("quantile", rng=1))
+
+
+def test_simulated_responses_have_the_moments_of_the_model():
+    frame = reference.load_data("sim_pois")
+    fit = me.glmer("y ~ x + z + (1 | g) + offset(logexpo)", frame, family="poisson")
+    y = fit.simulate(4000, rng=3)
+    variance = fit.varcorr.covariance["g"].iloc[0, 0]
+    mean = np.exp(fit.predict(kind="link", random="population") + 0.5 * variance)
+    np.testing.assert_allclose(y.mean(axis=1) / mean, 1.0, atol=0.25)
+    assert abs((y.mean(axis=1) / mean).mean() - 1.0) < 0.02
+    conditional = fit.simulate(4000, rng=3, random="conditional")
+    assert abs((conditional.mean(axis=1) / fit.fitted).mean() - 1.0) < 0.01
+
+
+def test_nested_models_are_compared_by_their_likelihoods(herds, fit):
+    small = me.glmer("cbind(incidence, size - incidence) ~ 1 + (1 | herd)", herds)
+    table = me.anova(small, fit)
+    chisq = small.criterion - fit.criterion
+    assert table["chisq"].iloc[1] == pytest.approx(chisq, rel=1e-12)
+    assert table["p_value"].iloc[1] == pytest.approx(stats.chi2.sf(chisq, 3), rel=1e-10)
+
+
+def test_wald_tests_and_intervals(fit):
+    table = fit.coef_table()
+    np.testing.assert_allclose(table["p_value"], 2 * stats.norm.sf(np.abs(table["statistic"])), rtol=1e-10)
+    half = stats.norm.ppf(0.95) * fit.std_errors
+    np.testing.assert_allclose(fit.confint(0.9)["upper"], fit.fixef + half, rtol=1e-12)
+    assert fit.test("period[T.2] - period[T.3] = 0").df == np.inf
+
+
+@pytest.mark.parametrize(
+    ("formula", "options", "says"),
+    [
+        ("incidence ~ period + (1 | herd)", {}, "the value 2 in row 0"),
+        ("share ~ period + (1 | herd)", {}, "must be a whole number of successes"),
+        ("share ~ period + (1 | herd)", {"family": "poisson"}, "counts must be whole numbers"),
+        ("period ~ 1 + (1 | herd)", {}, "'period' has 4 categories; a binomial response has two"),
+        (HERDS, {"weights": "size"}, "tells the numbers of trials; weights= must not be given besides"),
+        ("cbind(incidence - 5, size) ~ 1 + (1 | herd)", {}, r"has the counts \[-3.0, 14.0\] in row 0"),
+        (HERDS, {"nagq": 2.5}, "nagq=2.5"),
+        (HERDS, {"family": "gauss"}, "family='gauss' is not known"),
+        (HERDS, {"link": "sqrt"}, "link 'sqrt' does not go with Binomial"),
+    ],
+)
+def test_errors_name_what_is_wrong(herds, formula, options, says):
+    herds = herds.assign(share=herds["incidence"] / herds["size"])
+    with pytest.raises(me.DataError, match=says):
+        me.glmer(formula, herds, **options)
+
+
+def test_separation_is_a_verdict():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(20), 10), "x": rng.normal(size=200), "w": rng.normal(size=200)})
+    frame["y"] = (frame["x"] > 0).astype(int)
+    with pytest.warns(me.ConvergenceWarning, match="separation: .*x.*: a combination of these columns predicts"):
+        fit = me.glmer("y ~ x + w + (1 | g)", frame)
+    assert not fit.optimum.converged
+    frame["y"] = (frame["g"] < 10).astype(int)
+    with pytest.warns(me.ConvergenceWarning, match="constant within every level of 'g'"):
+        me.glmer("y ~ w + (1 | g)", frame)
+    frame["y"] = rng.integers(0, 2, 200)
+    frame.loc[frame["g"] == 3, "y"] = 1  # one level alone tells nothing wrong
+    assert me.glmer("y ~ w + (1 | g)", frame).optimum.converged
+
+
+def test_a_row_with_its_own_effect_is_allowed(herds):
+    herds = herds.assign(obs=np.arange(len(herds)))
+    fit = me.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd) + (1 | obs)", herds)
+    assert fit.ngroups == {"obs": 56, "herd": 15}
+
+
+def test_fits_travel_as_those_of_lmer_do(fit):
+    again = pickle.loads(pickle.dumps(fit))
+    assert again.criterion == fit.criterion
+    assert str(again) == str(fit)
+    np.testing.assert_allclose(again.ranef.condvar["herd"], fit.ranef.condvar["herd"], rtol=1e-12)
+    new = {"period": ["1", "4"], "herd": ["3", "3"]}
+    pd.testing.assert_frame_equal(again.predict(new, se=True), fit.predict(new, se=True))
+
+
+def test_likelihoods_of_other_kinds_are_not_compared(herds, fit):
+    linear = me.lmer("size ~ period + (1 | herd)", herds)
+    fast = me.glmer(HERDS, herds, nagq=0)
+    for other in (linear, fast):
+        with pytest.raises(me.DataError, match="are models of other kinds"):
+            me.anova(fit, other)
+
+
+def test_it_is_frozen(fit):
+    with pytest.raises(AttributeError):
+        fit.nagq = 0
+    with pytest.raises(ValueError, match="read-only"):
+        fit.solution.beta[0] = 0.0
