@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from mixedeffects.design import design
@@ -141,8 +142,10 @@ def glmer(
         ``mixedeffects.families``, such as ``Binomial(link="probit")``.
     link : str, optional
         Link by name; the family's default otherwise.
-    nagq : {1, 0}
-        1: Laplace approximation. 0: the fixed effects are taken as part of the mode, which is faster and less exact.
+    nagq : int
+        1: Laplace approximation. More: adaptive Gauss-Hermite quadrature with so many nodes per column, for one
+        grouping factor with at most 3 columns of random effects (at most 100, 51 and 25 nodes with 1, 2 and 3). 0: the
+        fixed effects are taken as part of the mode, which is faster and less exact.
     weights : str or array-like (n,), optional
         Numbers of trials (binomial); divisors of the dispersion (gamma, inverse_gaussian, gaussian); elsewhere a row
         of weight w counts as w rows. Rows of weight 0 are dropped.
@@ -182,12 +185,15 @@ def glmer(
     -----
     y_i | b has the family's distribution with g(mu_i) = x_i'beta + z_i'b + offset_i, b ~ N(0, Lambda Lambda'). The
     Laplace approximation of the likelihood [1]_, with the observed information, is maximized over theta, beta and the
-    dispersion together, with its exact gradient; standard errors are from the exact joint Hessian.
+    dispersion together, with its exact gradient; standard errors are from the exact joint Hessian. The quadrature [2]_
+    takes its place with ``nagq > 1``; all constants of the likelihood are kept.
 
     References
     ----------
     .. [1] Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software 67(1), doi:10.18637/jss.v067.i01;
        Brooks et al. (2017), The R Journal 9(2), 378-400, doi:10.32614/RJ-2017-066.
+    .. [2] Pinheiro & Bates (1995), Journal of Computational and Graphical Statistics 4, 12-35,
+       doi:10.1080/10618600.1995.10474663.
 
     Examples
     --------
@@ -203,8 +209,11 @@ def glmer(
 
     _check_formula(formula)
     chosen, control = family_of(family, link), checked_control(control)
-    if isinstance(nagq, bool) or nagq not in (0, 1):
-        raise DataError(f"nagq={nagq!r}: use 1 (Laplace approximation) or 0 (the fast approximation)")
+    if isinstance(nagq, bool) or not isinstance(nagq, Integral) or nagq < 0:
+        raise DataError(
+            f"nagq={nagq!r}: use 1 (Laplace approximation), a larger whole number (nodes of the quadrature) or 0 (the "
+            "fast approximation)"
+        )
     if start is not None:
         control = control.with_start(start)
     arrays = design(

@@ -129,6 +129,7 @@ def test_wald_tests_and_intervals(fit):
         (HERDS, {"weights": "size"}, "tells the numbers of trials; weights= must not be given besides"),
         ("cbind(incidence - 5, size) ~ 1 + (1 | herd)", {}, r"has the counts \[-3.0, 14.0\] in row 0"),
         (HERDS, {"nagq": 2.5}, "nagq=2.5"),
+        (HERDS, {"nagq": 101}, "nagq=101: at most 100 nodes"),
         (HERDS, {"family": "gauss"}, "family='gauss' is not known"),
         (HERDS, {"link": "sqrt"}, "link 'sqrt' does not go with Binomial"),
     ],
@@ -167,6 +168,16 @@ def test_fits_travel_as_those_of_lmer_do(fit):
     np.testing.assert_allclose(again.ranef.condvar["herd"], fit.ranef.condvar["herd"], rtol=1e-12)
     new = {"period": ["1", "4"], "herd": ["3", "3"]}
     pd.testing.assert_frame_equal(again.predict(new, se=True), fit.predict(new, se=True))
+
+
+def test_quadrature_is_asked_for_by_its_nodes(herds, fit):
+    exact = me.glmer(HERDS, herds, nagq=11)
+    assert abs(exact.criterion - fit.criterion) > 0.05
+    assert "(Adaptive Gauss-Hermite Quadrature, nAGQ = 11)" in str(exact)
+    again = pickle.loads(pickle.dumps(exact))
+    assert (again.nagq, str(again)) == (11, str(exact))
+    with pytest.raises(me.DataError, match=r"one grouping factor; the model has 2 \(herd, period\)"):
+        me.glmer("cbind(incidence, size - incidence) ~ 1 + (1 | herd) + (1 | period)", herds, nagq=2)
 
 
 def test_likelihoods_of_other_kinds_are_not_compared(herds, fit):

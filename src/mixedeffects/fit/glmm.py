@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.criterion import Solution, gaussian_criterion
+from mixedeffects.criterion.agq import AgqCriterion, agq_criterion
 from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
 from mixedeffects.crossproducts import cross_products
@@ -45,8 +46,8 @@ class GlmmFit(LmmFit):
     distribution : Family
         Response distribution and link.
     nagq : int
-        0: fixed effects as part of the mode; 1: Laplace approximation.
-    laplace : LaplaceCriterion
+        0: fixed effects as part of the mode; 1: Laplace approximation; more: nodes of the quadrature per column.
+    likelihood : LaplaceCriterion or AgqCriterion
         The criterion that was minimized.
     log_dispersion : float
         t = log(phi); 0 in a family without a dispersion.
@@ -56,7 +57,7 @@ class GlmmFit(LmmFit):
 
     distribution: Family[Any]
     nagq: int
-    laplace: LaplaceCriterion
+    likelihood: LaplaceCriterion | AgqCriterion
     log_dispersion: float
     joint_vcov: NDArray[np.float64]
 
@@ -86,15 +87,15 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         Response, offset and columns; its weights are the family's.
     family : Family
         Response distribution and link.
-    nagq : {0, 1}
-        The fast approximation, or Laplace's.
+    nagq : int
+        0 for the fast approximation, 1 for Laplace's, more for quadrature.
     control : Control
         Options.
 
     Raises
     ------
     DataError
-        For a response that the family does not have.
+        For a response that the family does not have, or a model for which there is no quadrature.
     ConvergenceError
         If there is no mode at the starting value.
     """
@@ -102,7 +103,7 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     family.check_response(design.y, trials, design.formula.response)
     if control.fixed_theta is not None:
         raise DataError("fixed_theta is for lmer; glmer has no such option yet")
-    criterion = laplace_criterion(design, family, trials, n_threads=control.n_threads).with_joint(nagq == 0)
+    criterion = _criterion(design, family, nagq, control)
     terms = [(term.key, term.names) for term in design.terms]
     minimum = minimize_laplace(criterion, terms, control)
     widest = max((float(np.sqrt((L**2).sum(axis=1)).max()) for L in _working_factors(criterion, minimum)), default=0.0)
@@ -118,17 +119,24 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         control=control,
         distribution=family,
         nagq=nagq,
-        laplace=criterion,
+        likelihood=criterion,
         log_dispersion=criterion.split(minimum.x)[2],
         joint_vcov=joint,
     )
 
 
-def _working_factors(criterion: LaplaceCriterion, minimum: LaplaceMinimum) -> list[NDArray[np.float64]]:
+def _criterion(design: Design, family: Family[Any], nagq: int, control: Control) -> LaplaceCriterion | AgqCriterion:
+    laplace = laplace_criterion(design, family, _trials(design), n_threads=control.n_threads)
+    return agq_criterion(laplace, nagq) if nagq > 1 else laplace.with_joint(nagq == 0)
+
+
+def _working_factors(criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum) -> list[NDArray[np.float64]]:
     return criterion.layout.factors(minimum.x[: criterion.sizes[0]])
 
 
-def _solution(criterion: LaplaceCriterion, minimum: LaplaceMinimum) -> tuple[Solution, NDArray[np.float64]]:
+def _solution(
+    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum
+) -> tuple[Solution, NDArray[np.float64]]:
     basis, raw = criterion.basis, minimum.point.raw
     d, p, _ = criterion.sizes
     joint = 2.0 * _inverse(minimum.hessian)
@@ -167,13 +175,13 @@ def _trials(design: Design) -> NDArray[np.float64]:
 def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any], smallest: float) -> GlmmFit:
     """Make a fit of what `GlmmFit.__reduce__` kept; no search."""
     model, family = parts["model"], parts["distribution"]
-    laplace = laplace_criterion(model, family, _trials(model), n_threads=parts["control"].n_threads)
+    criterion = _criterion(model, family, parts["nagq"], parts["control"])
     known = Optimum(**optimum, smallest=Known(smallest))
     fit = kind(
         **parts,
-        laplace=laplace.with_joint(parts["nagq"] == 0),
+        likelihood=criterion,
         optimum=known,
-        objective=laplace,  # type: ignore[arg-type]
+        objective=criterion,  # type: ignore[arg-type]
     )
     eta = linear_predictor(fit)
     return replace(fit, objective=_working(model, family, eta, fit.log_dispersion))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mixedeffects.criterion.agq import AgqCriterion
     from mixedeffects.criterion.laplace import LaplaceCriterion, LaplacePoint
 
-    Criterion = LaplaceCriterion | AgqCriterion
+    Criterion: TypeAlias = LaplaceCriterion | AgqCriterion
 
 _ROUGH, _CLOSE = 1e-2, 1e-8  # decrements at which the fast approximation and the search by learnt curvature end
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
