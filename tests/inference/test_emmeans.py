@@ -21,7 +21,7 @@ from mixedeffects.inference.multiplicity import adjusted_p, critical_values
 DDF = {"satterthwaite": "satterthwaite", "kenward-roger": "kenward-roger", "asymptotic": "normal"}
 DF = {"satterthwaite": 1e-4, "kenward-roger": 1e-5, "normal": 0.0}
 ADJUST = ("tukey", "bonferroni", "holm", "sidak", "none")
-CASES = case_ids("emmeans")
+CASES = [case_id for case_id in case_ids("emmeans") if load_case(case_id, "emmeans")["family"] == "gaussian"]
 
 
 @cache

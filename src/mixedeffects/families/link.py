@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from mixedeffects.families.special import Vector
@@ -110,6 +112,29 @@ class Link(ABC):
             Linear predictors.
         """
         return self.derivatives(eta).value
+
+    def through(self, columns: Mapping[str, Any]) -> dict[str, Vector]:
+        """Take estimates of linear predictors to the means.
+
+        Parameters
+        ----------
+        columns : mapping of str to array_like (n,)
+            estimate, and any of std_error, lower and upper.
+
+        Returns
+        -------
+        dict of str to ndarray (n,)
+            The same names: means and their limits, which change places where the link falls; standard errors times
+            the absolute value of mu'(eta).
+        """
+        jet = self.derivatives(columns["estimate"])
+        found = {"estimate": jet.value}
+        if "std_error" in columns:
+            found["std_error"] = np.abs(jet.d1) * columns["std_error"]
+        if "lower" in columns:
+            ends = self.inverse(columns["lower"]), self.inverse(columns["upper"])
+            found["lower"], found["upper"] = np.minimum(*ends), np.maximum(*ends)
+        return found
 
     def valid(self, eta: Any) -> NDArray[np.bool_]:
         """Which linear predictors belong to a mean: finite ones, and only positive ones for some links."""

@@ -71,6 +71,10 @@ class GlmmFit(LmmFit):
         """Number of estimated parameters: fixed effects, theta, and the dispersion if there is one."""
         return len(self.solution.beta) + len(self.solution.theta) + int(self.distribution.has_dispersion)
 
+    def fit_to(self, design: Design, *, reml: bool = False, control: Control) -> GlmmFit:
+        """Fit another design with the same family and approximation."""
+        return fit_glmm(design, self.distribution, nagq=self.nagq, control=control)
+
     def __reduce__(self) -> tuple[Any, ...]:
         kept = ("model", "solution", "control", "distribution", "nagq", "log_dispersion", "joint_vcov")
         optimum = {f.name: getattr(self.optimum, f.name) for f in fields(self.optimum) if f.name != "smallest"}

@@ -95,6 +95,45 @@ def anova_table(fit: LmmFit, type: int = 3, ddf: str = "satterthwaite") -> Table
     return _f_table(fit, term_contrasts(fit.model, type), method, f"type {type} analysis of variance")
 
 
+def anova_chi2(fit: LmmFit, type: int = 3) -> Table:
+    """Test every term of the fixed part by Wald's chi-square, without degrees of freedom for the denominator.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    type : {1, 2, 3}
+        Which hypotheses, see `term_contrasts`.
+
+    Returns
+    -------
+    Table
+        Columns term (list of str), statistic, df, p_value (ndarray); one row for each term but the intercept.
+
+    Raises
+    ------
+    DataError
+        For another type.
+
+    Notes
+    -----
+    statistic = (L beta)'(L V L')^-1 (L beta), chi-square with rank(L) degrees of freedom under L beta = 0.
+    """
+    found = _f_table(fit, term_contrasts(fit.model, type), "normal", "")
+    df = found.columns["df_num"]
+    return Table(
+        columns={
+            "term": found.columns["term"],
+            "statistic": np.asarray(found.columns["statistic"]) * df,
+            "df": df,
+            "p_value": found.columns["p_value"],
+        },
+        text=("term",),
+        notes=(f"type {type} analysis of deviance, Wald's chi-square tests",),
+        kind=found.kind,
+    )
+
+
 def drop1_f(fit: LmmFit, ddf: str = "satterthwaite") -> Table:
     """Test the deletion of each term that stands in no further term.
 

@@ -21,8 +21,10 @@ from mixedeffects.inference.table import Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mixedeffects.families import Link
     from mixedeffects.fit import LmmFit
 
+_RATIOS = {"log": "ratios of means", "logit": "odds ratios"}  # what differences are on the scale of the response
 _OPERATOR = re.compile(r"[-+*/]")
 
 
@@ -49,6 +51,8 @@ class MarginalMeans(Table):
         Method for the degrees of freedom.
     level : float
         Confidence level.
+    link : Link or None
+        Whose inverse was applied to the means, with log and logit also to differences; None for means as they are.
     """
 
     fit: LmmFit
@@ -58,6 +62,7 @@ class MarginalMeans(Table):
     offset: float
     ddf: str
     level: float
+    link: Link | None = None
 
     def contrasts(
         self,
@@ -83,7 +88,9 @@ class MarginalMeans(Table):
         -------
         Table
             Columns contrast, the `by` predictors, estimate, std_error, df, lower, upper, statistic, p_value. p-values
-            and intervals are adjusted; intervals with ``"holm"`` are Bonferroni's.
+            and intervals are adjusted; intervals with ``"holm"`` are Bonferroni's. Of means on the scale of the
+            response: ratios of means (log link) or of odds (logit), tested on the scale of the link; with other links
+            the contrasts stay on the scale of the link.
 
         Raises
         ------
@@ -94,7 +101,8 @@ class MarginalMeans(Table):
         chosen = checked_adjust(adjust or ("tukey" if isinstance(method, str) else "none"))
         joint = self.level if level is None else _checked_level(level)
         n_means, combinations = self._sizes()
-        labels, weights = self._weights(method, n_means)
+        ratios = isinstance(method, str) and self.link is not None and self.link.name in _RATIOS
+        labels, weights = self._weights(method, n_means, "/" if ratios else "-")
         if chosen == "tukey" and not isinstance(method, str):
             raise DataError(
                 "adjust='tukey' is for all pairwise differences; choose 'bonferroni', 'holm', 'sidak' or 'none' for "
@@ -109,10 +117,16 @@ class MarginalMeans(Table):
         for name in self.by:
             columns[name] = [value for value in self.columns[name][::n_means] for _ in labels]
         columns |= _joined([_with_intervals(test, joint, chosen, n_means) for test in tests])
+        notes = [*self.notes[:-1]]
+        if self.link is not None and self.link.name in _RATIOS and not weights.sum(axis=1).any():
+            columns = _exponentials(columns)
+            notes.append(f"{_RATIOS[self.link.name]}; tests are on the scale of the link")
+        elif self.link is not None:
+            notes.append(f"contrasts are on the scale of the link, {self.link.name}")
         return Table(
             columns=columns,
             text=("contrast", *(name for name in self.by if name in self.text)),
-            notes=(*self.notes[:-1], *_family_notes(chosen, joint, n_means, len(labels))),
+            notes=(*notes, *_family_notes(chosen, joint, n_means, len(labels))),
             kind=self.kind,
         )
 
@@ -121,13 +135,15 @@ class MarginalMeans(Table):
         n_means = math.prod(len(dict.fromkeys(self.columns[name])) for name in self.specs)
         return n_means, len(self.L) // n_means
 
-    def _weights(self, method: str | Mapping[str, Any], n_means: int) -> tuple[list[str], NDArray[np.float64]]:
+    def _weights(
+        self, method: str | Mapping[str, Any], n_means: int, between: str
+    ) -> tuple[list[str], NDArray[np.float64]]:
         if isinstance(method, str):
             if method != "pairwise":
                 raise DataError(
                     f"method={method!r} is not known; choose 'pairwise' or give a mapping of weights by name"
                 )
-            return self._pairwise(n_means)
+            return self._pairwise(n_means, between)
         if not isinstance(method, Mapping) or not method:
             raise DataError(f"contrasts are 'pairwise' or a mapping of weights by name, not {method!r}")
         keys = [key if len(key) > 1 else key[0] for key in self._levels(n_means)]
@@ -137,7 +153,7 @@ class MarginalMeans(Table):
     def _levels(self, n_means: int) -> list[tuple[Hashable, ...]]:
         return list(zip(*(list(self.columns[name][:n_means]) for name in self.specs), strict=True))
 
-    def _pairwise(self, n_means: int) -> tuple[list[str], NDArray[np.float64]]:
+    def _pairwise(self, n_means: int, between: str) -> tuple[list[str], NDArray[np.float64]]:
         if n_means < 2:
             raise DataError(f"there is one mean of {', '.join(self.specs)} only: nothing to compare it with")
         # Levels that are numbers say little by themselves.
@@ -151,7 +167,7 @@ class MarginalMeans(Table):
         weights = np.zeros((len(pairs), n_means))
         for row, (i, j) in enumerate(pairs):
             weights[row, i], weights[row, j] = 1.0, -1.0
-        return [f"{names[i]} - {names[j]}" for i, j in pairs], weights
+        return [f"{names[i]} {between} {names[j]}" for i, j in pairs], weights
 
 
 def emmeans(
@@ -162,6 +178,7 @@ def emmeans(
     ddf: str = "satterthwaite",
     *,
     level: float = 0.95,
+    link: Link | None = None,
 ) -> MarginalMeans:
     """Estimate marginal means.
 
@@ -179,6 +196,8 @@ def emmeans(
         Method for the degrees of freedom.
     level : float
         Confidence level.
+    link : Link, optional
+        Give the means and their limits through its inverse, standard errors by the delta method.
 
     Returns
     -------
@@ -209,10 +228,14 @@ def emmeans(
     tests = _with_intervals(_estimates(fit, L, np.full(len(L), offset), method), level, "none", len(L))
     for name in ("estimate", "std_error", "df", "lower", "upper"):
         columns[name] = tests[name]
+    notes = _notes(grid, (*wanted, *within), method, level)
+    if link is not None:
+        columns |= link.through({name: columns[name] for name in ("estimate", "std_error", "lower", "upper")})
+        notes = (*notes[:-1], f"means through the inverse of the link {link.name}, averages taken before", notes[-1])
     return MarginalMeans(
         columns=columns,
         text=tuple(name for name in (*wanted, *within) if grid.values[name].dtype.kind not in "biuf"),
-        notes=_notes(grid, (*wanted, *within), method, level),
+        notes=notes,
         kind=fit.model.data_kind,
         fit=fit,
         specs=wanted,
@@ -221,7 +244,14 @@ def emmeans(
         offset=offset,
         ddf=method,
         level=level,
+        link=link,
     )
+
+
+def _exponentials(columns: dict[str, Any]) -> dict[str, Any]:
+    """Contrasts of logarithms as ratios; the standard errors by the delta method."""
+    found = {name: np.exp(columns[name]) for name in ("estimate", "lower", "upper")}
+    return {**columns, **found, "std_error": found["estimate"] * columns["std_error"]}
 
 
 def _notes(grid: ReferenceGrid, names: tuple[str, ...], ddf: Ddf, level: float) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mixedeffects.design import Design
     from mixedeffects.fit import LmmFit
+    from mixedeffects.fit.glmm import GlmmFit
 
 
 def checked_response(fit: LmmFit, y: Any) -> NDArray[np.float64]:
@@ -77,6 +78,20 @@ def refitted(fit: LmmFit, y: Any) -> LmmFit:
     values = checked_response(fit, y)
     again = refit(fit, values)
     return replace(again, model=_with_columns(again.model, values))
+
+
+def refitted_glmm(fit: GlmmFit, y: Any) -> GlmmFit:
+    """Fit the model of a generalized fit to another response.
+
+    Parameters
+    ----------
+    fit : GlmmFit
+        The fit.
+    y : array-like
+        As for `checked_response`; the offset belongs to the linear predictor and stays.
+    """
+    values = checked_response(fit, y)
+    return fit.fit_to(_with_columns(replace(fit.model, y=values), values), control=fit.control)
 
 
 def _with_columns(model: Design, y: NDArray[np.float64]) -> Design:

@@ -11,27 +11,23 @@ import pandas as pd
 from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.fit.glmm_values import Kind, means, residuals, simulate
+from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import pad
 from mixedeffects.frame import to_frame
 from mixedeffects.inference import anova as _anova
-from mixedeffects.inference import intervals
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.results.estimates import EstimateMethods
+from mixedeffects.results.glmm_inference import GlmmInference
 from mixedeffects.tables import Coefficients, Summary, glmm_title
-from mixedeffects.tables.frames import interval_frame, noted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from mixedeffects.families import Family
-    from mixedeffects.inference.dispatch import FTest, TTest
-    from mixedeffects.tables.frames import IntervalFrame
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class GlmmResult(EstimateMethods, GlmmFit):
+class GlmmResult(EstimateMethods, GlmmInference):
     """A fitted generalized linear mixed model, as `glmer` returns it. Frozen: nothing on it mutates or refits it."""
 
     @property
@@ -145,13 +141,7 @@ class GlmmResult(EstimateMethods, GlmmFit):
         found = predict(self, data, kind="link", offset=offset, **options)
         columns = found.columns()
         if kind == "response":
-            jet = self.family.link.derivatives(found.estimate)
-            columns = {name: self.family.link.inverse(values) for name, values in columns.items()}
-            if found.std_error is not None:
-                columns["std_error"] = np.abs(jet.d1) * found.std_error
-            if found.lower is not None:  # a link may fall
-                ends = columns["lower"], columns["upper"]
-                columns["lower"], columns["upper"] = np.minimum(*ends), np.maximum(*ends)
+            columns = dict(self.family.link.through(columns))
         if found.std_error is None:
             return columns["estimate"]
         frame = to_frame(columns, found.kind)
@@ -180,44 +170,29 @@ class GlmmResult(EstimateMethods, GlmmFit):
             raise DataError(f"random={random!r} is not known; choose 'new' or 'conditional'")
         return simulate(self, checked_draws(n), rng, new=random == "new")
 
-    def coef_table(self) -> Any:
-        """Fixed effects with z tests: term, estimate, std_error, df (infinite), statistic, p_value."""
-        table = _anova.coef_table(self, "normal")
-        return noted(table.to_frame(), table.notes)
-
-    def test(self, L: Any, rhs: Any = 0.0) -> TTest | FTest:
-        """Wald tests of linear hypotheses about the fixed effects.
+    def refit(self, y: Any) -> GlmmResult:
+        """Fit the same design, family and approximation to another response.
 
         Parameters
         ----------
-        L : array-like, str, or sequence of str
-            Coefficients over all fixed effects, one row per hypothesis, or text such as ``"x = 0"``.
-        rhs : float or array-like
-            Values under the hypotheses, for arrays.
+        y : array-like (nobs,) or (rows of the data,)
+            A list, an array or a Series; proportions of successes for a binomial response, as `simulate` gives them.
 
-        Returns
-        -------
-        TTest with infinite df for one hypothesis, FTest with infinite df_den for several
+        Raises
+        ------
+        DataError
+            For another length, or values that the family does not have.
+
+        Warns
+        -----
+        SingularFitWarning, ConvergenceWarning
+            As `glmer` does.
         """
-        return _anova.linear_test(self, L, rhs, "normal")
+        from mixedeffects.predict.response import refitted_glmm
 
-    def confint(self, level: float = 0.95, params: str | Sequence[str] = "beta_") -> IntervalFrame:
-        """Wald intervals of the fixed effects.
-
-        Parameters
-        ----------
-        level : float
-            Confidence level.
-        params : str or sequence of str
-            Names of coefficients; ``"beta_"`` for all.
-
-        Returns
-        -------
-        DataFrame
-            Index parameter, columns lower and upper.
-        """
-        found = intervals.confint_wald(self, level, params)
-        return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
+        again = refitted_glmm(self, y)
+        report(again)
+        return glmm_result_of(again)
 
     def summary(self) -> Summary:
         """Return the printed summary, laid out as lme4's."""

@@ -13,7 +13,7 @@ from mixedeffects.inference import anova as _anova
 from mixedeffects.inference import deletions, intervals, kenward_roger, variance
 from mixedeffects.inference import profile as _profile
 from mixedeffects.results.views import BootstrapView, MarginalMeansView, ProfileView, RobustView
-from mixedeffects.tables.frames import interval_frame, noted
+from mixedeffects.tables.frames import framed, interval_frame
 
 if TYPE_CHECKING:
     import os
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from mixedeffects.inference.dispatch import FTest, TTest
     from mixedeffects.inference.interval_estimates import Intervals
-    from mixedeffects.inference.table import Table
     from mixedeffects.results.lmm import LmmResult
     from mixedeffects.tables.frames import IntervalFrame
 
@@ -44,7 +43,7 @@ class InferenceMethods(LmmFit):
         data frame
             term, estimate, std_error, df, statistic, p_value; NaN for aliased coefficients.
         """
-        return _framed(_anova.coef_table(self, ddf))
+        return framed(_anova.coef_table(self, ddf))
 
     def test(self, L: Any, rhs: Any = 0.0, ddf: str = "satterthwaite") -> TTest | FTest:
         """Test linear hypotheses about the fixed effects.
@@ -79,7 +78,7 @@ class InferenceMethods(LmmFit):
         data frame
             term, sum_sq, mean_sq, df_num, df_den, statistic, p_value.
         """
-        return _framed(_anova.anova_table(self, type, ddf))
+        return framed(_anova.anova_table(self, type, ddf))
 
     def drop1(self, test: str = "satterthwaite") -> Any:
         """Single-term deletions of the fixed part, obeying marginality.
@@ -89,14 +88,14 @@ class InferenceMethods(LmmFit):
         test : {"satterthwaite", "kenward-roger", "residual", "normal", "lrt"}
             F tests by a method for the degrees of freedom, or likelihood ratio tests by maximum likelihood.
         """
-        return _framed(deletions.drop1_lrt(self) if test == "lrt" else _anova.drop1_f(self, test))
+        return framed(deletions.drop1_lrt(self) if test == "lrt" else _anova.drop1_f(self, test))
 
     def ranova(self) -> Any:
         """Likelihood ratio tests of the random terms: npar, loglik, aic, lrt, df, p_chisq (naive), p_mixture.
 
         The naive p-value takes no account of the boundary; the mixture halves the weight of the larger chi-square.
         """
-        return _framed(deletions.ranova(self))
+        return framed(deletions.ranova(self))
 
     def confint(
         self,
@@ -252,11 +251,7 @@ class InferenceMethods(LmmFit):
 
     def variance_partition(self) -> Any:
         """The variance of the response, divided among fixed effects, random terms and residual."""
-        return _framed(variance.variance_partition(self))
-
-
-def _framed(table: Table) -> Any:
-    return noted(table.to_frame(), table.notes)
+        return framed(variance.variance_partition(self))
 
 
 def _limits(found: Intervals) -> IntervalFrame:

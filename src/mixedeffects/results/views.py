@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mixedeffects.frame import to_frame
-from mixedeffects.tables.frames import interval_frame, noted
+from mixedeffects.tables.frames import framed, interval_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +111,7 @@ class MarginalMeansView:
 
     def to_frame(self) -> Any:
         """Columns of the factors, estimate, std_error, df, lower, upper."""
-        return noted(self._means.to_frame(), self._means.notes)
+        return framed(self._means)
 
     def __getitem__(self, name: str) -> Any:
         return self.to_frame()[name]
@@ -128,8 +128,7 @@ class MarginalMeansView:
         **options
             ``level=`` for the confidence level.
         """
-        table = self._means.contrasts(method, adjust=adjust, **options)
-        return noted(table.to_frame(), table.notes)
+        return framed(self._means.contrasts(method, adjust=adjust, **options))
 
     def __repr__(self) -> str:
         return repr(self.to_frame())
@@ -154,8 +153,7 @@ class RobustView:
 
     def coef_table(self) -> Any:
         """Estimates with robust standard errors, degrees of freedom, t statistics and p-values."""
-        table = self._robust.table()
-        return noted(table.to_frame(), table.notes)
+        return framed(self._robust.table())
 
     def __repr__(self) -> str:
         return repr(self.coef_table())

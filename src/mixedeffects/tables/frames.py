@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mixedeffects.inference.table import Table
+
 
 class NotedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no stubs here
     """A data frame whose `notes` are printed under it; whatever is computed from it is an ordinary frame."""
@@ -54,6 +56,11 @@ def noted(frame: Any, notes: Sequence[str]) -> Any:
     out = NotedFrame(frame)
     out.notes = tuple(notes)
     return out
+
+
+def framed(table: Table) -> Any:
+    """Make a table of results a frame in the library of the data, with its notes."""
+    return noted(table.to_frame(), table.notes)
 
 
 def interval_frame(

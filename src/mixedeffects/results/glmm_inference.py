@@ -1,0 +1,123 @@
+"""The inference methods of a generalized fit: one call each to the inference layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mixedeffects.errors import DataError
+from mixedeffects.fit.glmm import GlmmFit
+from mixedeffects.inference import anova as _anova
+from mixedeffects.inference import deletions, intervals
+from mixedeffects.results.views import MarginalMeansView
+from mixedeffects.tables.frames import framed, interval_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mixedeffects.inference.dispatch import FTest, TTest
+    from mixedeffects.tables.frames import IntervalFrame
+
+
+class GlmmInference(GlmmFit):
+    """What a generalized fit offers for tests and intervals."""
+
+    __slots__ = ()
+
+    def coef_table(self) -> Any:
+        """Fixed effects with z tests: term, estimate, std_error, df (infinite), statistic, p_value."""
+        return framed(_anova.coef_table(self, "normal"))
+
+    def test(self, L: Any, rhs: Any = 0.0) -> TTest | FTest:
+        """Wald tests of linear hypotheses about the fixed effects.
+
+        Parameters
+        ----------
+        L : array-like, str, or sequence of str
+            Coefficients over all fixed effects, one row per hypothesis, or text such as ``"x = 0"``.
+        rhs : float or array-like
+            Values under the hypotheses, for arrays.
+
+        Returns
+        -------
+        TTest with infinite df for one hypothesis, FTest with infinite df_den for several
+        """
+        return _anova.linear_test(self, L, rhs, "normal")
+
+    def anova(self, type: int = 3) -> Any:
+        """Wald tests of the fixed terms, one row each.
+
+        Parameters
+        ----------
+        type : {1, 2, 3}
+            Sequential, marginal (obeying marginality), or of estimable functions that do not depend on the coding.
+
+        Returns
+        -------
+        data frame
+            term, statistic (chi-square), df, p_value.
+        """
+        return framed(_anova.anova_chi2(self, type))
+
+    def drop1(self) -> Any:
+        """Likelihood ratio tests of the fixed terms that no other one contains, each by a fit without it.
+
+        Returns
+        -------
+        data frame
+            term, npar, loglik, aic, lrt, df, p_value; first the whole model.
+        """
+        return framed(deletions.drop1_lrt(self))
+
+    def emmeans(
+        self,
+        specs: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        scale: str = "link",
+        level: float = 0.95,
+    ) -> MarginalMeansView:
+        """Estimate marginal means over a grid of the predictors, averaged over those not named.
+
+        Parameters
+        ----------
+        specs : str or sequence of str
+            Predictors whose means are wanted.
+        by : str or sequence of str, optional
+            Predictors within whose combinations the means are compared.
+        at : mapping, optional
+            Values of predictors, in place of all levels of a factor and of the mean of a covariate.
+        scale : {"link", "response"}
+            Linear predictors, or means: their averages through the inverse link, with ratios (log link) or odds ratios
+            (logit) as contrasts. They are those of a group whose random effects are 0.
+        level : float
+            Confidence level.
+
+        Returns
+        -------
+        MarginalMeansView
+            ``to_frame()``, and ``contrasts("pairwise", adjust="tukey")``.
+        """
+        from mixedeffects.inference.emmeans import emmeans
+
+        if scale not in ("link", "response"):
+            raise DataError(f"scale={scale!r} is not known; choose 'link' or 'response'")
+        link = self.distribution.link if scale == "response" else None
+        return MarginalMeansView(emmeans(self, specs, by=by, at=at, ddf="normal", level=level, link=link))
+
+    def confint(self, level: float = 0.95, params: str | Sequence[str] = "beta_") -> IntervalFrame:
+        """Wald intervals of the fixed effects.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level.
+        params : str or sequence of str
+            Names of coefficients; ``"beta_"`` for all.
+
+        Returns
+        -------
+        DataFrame
+            Index parameter, columns lower and upper.
+        """
+        found = intervals.confint_wald(self, level, params)
+        return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])

@@ -1,0 +1,143 @@
+"""Tests and marginal means of generalized fits: against emmeans, dense formulas, and fits made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from support import reference
+from support.reference import load_case, vector
+
+import mixedeffects as me
+
+HERDS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+COLUMNS = {"std_error": "SE", "lower": "asymp.LCL", "upper": "asymp.UCL"}
+
+
+@pytest.fixture(scope="module")
+def herds() -> pd.DataFrame:
+    return reference.load_data("cbpp")
+
+
+@pytest.fixture(scope="module")
+def fit(herds) -> me.GlmmResult:
+    return me.glmer(HERDS, herds)
+
+
+@pytest.fixture(scope="module")
+def epil() -> me.GlmmResult:
+    return me.glmer("y ~ trt + lbase + (1 | subject)", reference.load_data("epil"), "poisson")
+
+
+def check(table, wanted, estimate):
+    errors = vector(wanted["SE"])
+    for ours, theirs in {"estimate": estimate, **COLUMNS}.items():
+        np.testing.assert_allclose(table[ours] / errors, vector(wanted[theirs]) / errors, rtol=0, atol=2e-4)
+    assert np.isinf(table["df"]).all()
+
+
+@pytest.mark.parametrize(("case_id", "response"), [("emm_cbpp", "prob"), ("emm_epil", "rate")])
+def test_means_and_differences_are_those_of_emmeans(case_id, response, fit, epil):
+    fitted = fit if case_id == "emm_cbpp" else epil
+    for wanted in load_case(case_id, "emmeans")["results"]:
+        check(fitted.emmeans(wanted["specs"]), wanted["emmeans"]["columns"], "emmean")
+        means = fitted.emmeans(wanted["specs"], scale="response")
+        check(means, wanted["response"]["columns"], response)
+        for adjust in ("tukey", "none"):
+            table = fitted.emmeans(wanted["specs"]).contrasts("pairwise", adjust=adjust)
+            expected = wanted[f"pairs_{adjust}"]["columns"]
+            assert list(table["contrast"]) == expected["contrast"]
+            check(table, expected, "estimate")
+            np.testing.assert_allclose(table["p_value"], vector(expected["p.value"]), rtol=0, atol=1e-5)
+            ratios = means.contrasts("pairwise", adjust=adjust)
+            assert list(ratios["contrast"]) == [name.replace(" - ", " / ") for name in expected["contrast"]]
+            for name in ("estimate", "lower", "upper"):
+                np.testing.assert_allclose(ratios[name], np.exp(table[name]), rtol=1e-12)
+            np.testing.assert_allclose(ratios["std_error"], np.exp(table["estimate"]) * table["std_error"], rtol=1e-12)
+            np.testing.assert_allclose(ratios["p_value"], table["p_value"], rtol=1e-12)
+
+
+def test_notes_say_on_which_scale(fit, herds):
+    means = fit.emmeans("period", scale="response")
+    assert "means through the inverse of the link logit, averages taken before" in means.to_frame().notes
+    assert "odds ratios; tests are on the scale of the link" in means.contrasts().notes
+    single = means.contrasts({"first": [1, 0, 0, 0]})
+    assert "contrasts are on the scale of the link, logit" in single.notes
+    assert single["estimate"][0] == pytest.approx(fit.fixef["Intercept"], rel=1e-12)
+    probit = me.glmer(HERDS, herds, link="probit").emmeans("period", scale="response")
+    assert probit.contrasts()["contrast"][0] == "period1 - period2"
+    assert "contrasts are on the scale of the link, probit" in probit.contrasts().notes
+    with pytest.raises(me.DataError, match="scale='mean' is not known"):
+        fit.emmeans("period", scale="mean")
+
+
+def test_limits_of_a_falling_link_change_places():
+    data = reference.load_data("sim_gamma")
+    name = next(c for c in data.columns if c not in ("y", "g"))
+    fit = me.glmer(f"y ~ {name} + (1 | g)", data, "gamma", link="inverse")
+    means, link = fit.emmeans(name, scale="response"), fit.emmeans(name)
+    assert means["lower"][0] < means["estimate"][0] < means["upper"][0]
+    np.testing.assert_allclose(means["lower"], 1.0 / link["upper"], rtol=1e-12)
+    np.testing.assert_allclose(means["std_error"], link["std_error"] / link["estimate"] ** 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("type", [1, 2, 3])
+def test_wald_tests_of_terms(fit, type):
+    table = fit.anova(type)
+    beta, V = fit.fixef.to_numpy()[1:], fit.vcov.to_numpy()[1:, 1:]
+    assert list(table["term"]) == ["period"]
+    assert table["statistic"][0] == pytest.approx(beta @ np.linalg.solve(V, beta), rel=1e-10)
+    assert table["df"][0] == 3
+    assert table["p_value"][0] == pytest.approx(stats.chi2.sf(table["statistic"][0], 3), rel=1e-10)
+
+
+@pytest.mark.parametrize("nagq", [0, 1, 5])
+def test_deletions_are_fits_without_the_term(herds, nagq):
+    whole = me.glmer(HERDS, herds, nagq=nagq)
+    small = me.glmer("cbind(incidence, size - incidence) ~ 1 + (1 | herd)", herds, nagq=nagq)
+    table = whole.drop1()
+    assert list(table["term"]) == ["<none>", "period"]
+    assert list(table["npar"]) == [5, 2]
+    np.testing.assert_allclose(table["loglik"], [whole.loglik, small.loglik], rtol=1e-10)
+    assert table["lrt"][1] == pytest.approx(small.criterion - whole.criterion, rel=1e-8)
+    assert table["p_value"][1] == pytest.approx(stats.chi2.sf(table["lrt"][1], 3), rel=1e-8)
+    compared = me.anova(small, whole)
+    assert compared["chisq"][1] == pytest.approx(table["lrt"][1], rel=1e-8)
+
+
+def test_a_term_within_another_stays(herds):
+    herds = herds.assign(big=(herds["size"] > 10).astype(float))
+    table = me.glmer("cbind(incidence, size - incidence) ~ period * big + (1 | herd)", herds).drop1()
+    assert list(table["term"]) == ["<none>", "period:big"]
+
+
+@pytest.mark.parametrize("nagq", [0, 1, 5])
+def test_refit_is_a_fit_to_the_other_response(herds, nagq):
+    fit = me.glmer(HERDS, herds, nagq=nagq)
+    y = fit.simulate(2, rng=4)[:, 1]
+    again = fit.refit(pd.Series(y))
+    counts = herds.assign(incidence=np.round(y * herds["size"]))
+    by_hand = me.glmer(HERDS, counts, nagq=nagq)
+    assert again.criterion == pytest.approx(by_hand.criterion, rel=1e-10)
+    np.testing.assert_allclose(again.fixef, by_hand.fixef, rtol=1e-7)
+    assert fit.refit(fit.model.y).criterion == pytest.approx(fit.criterion, rel=1e-12)
+
+
+def test_refit_keeps_the_offset_and_checks_the_response(epil):
+    data = reference.load_data("epil").assign(weeks=2.0)
+    data["log_weeks"] = np.log(data["weeks"] + data["period"].astype(float) % 2)
+    fit = me.glmer("y ~ trt + (1 | subject)", data, "poisson", offset="log_weeks")
+    assert fit.refit(data["y"]).criterion == pytest.approx(fit.criterion, rel=1e-12)
+    with pytest.raises(me.DataError, match=r"counts must be whole numbers"):
+        fit.refit(data["y"] + 0.5)
+    with pytest.raises(me.DataError, match="y has 3 values"):
+        fit.refit([1, 2, 3])
+
+
+def test_a_dropped_column_stays_dropped(herds):
+    herds = herds.assign(twice=2.0 * (herds["period"] == "2"))
+    with pytest.warns(me.RankDeficiencyWarning):
+        fit = me.glmer("cbind(incidence, size - incidence) ~ period + twice + (1 | herd)", herds)
+    assert fit.refit(fit.simulate(1, rng=0)[:, 0]).model.kept.sum() == 4
+    assert np.isfinite(fit.emmeans("period")["estimate"]).sum() < 4
