@@ -141,3 +141,56 @@ def test_a_dropped_column_stays_dropped(herds):
         fit = me.glmer("cbind(incidence, size - incidence) ~ period + twice + (1 | herd)", herds)
     assert fit.refit(fit.simulate(1, rng=0)[:, 0]).model.kept.sum() == 4
     assert np.isfinite(fit.emmeans("period")["estimate"]).sum() < 4
+
+
+def test_bootstrap_draws_and_refits(fit, herds):
+    found = fit.bootstrap(40, rng=3, workers=1)
+    assert (found.n_done, found.n_failed) == (40, 0)
+    assert found.names == ("sd_Intercept|herd", "Intercept", "period[T.2]", "period[T.3]", "period[T.4]")
+    np.testing.assert_allclose(found.estimate[1:], fit.fixef, rtol=1e-12)
+    np.testing.assert_array_equal(found.values, fit.bootstrap(40, rng=3, workers=2).values)
+    seed = np.random.SeedSequence(3).spawn(1)[0]
+    for y, values in zip(fit.simulate(40, rng=seed).T[:3], found.values, strict=False):
+        again = me.glmer(HERDS, herds.assign(incidence=np.round(y * herds["size"])))
+        np.testing.assert_allclose(values[1:], again.fixef, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(values[0], np.sqrt(again.varcorr.covariance["herd"].iloc[0, 0]), rtol=0, atol=1e-5)
+
+
+def test_bootstrap_of_a_statistic_and_its_intervals(fit):
+    by_statistic = fit.bootstrap(30, rng=3, statistic=lambda again: {"second": again.fixef["period[T.2]"]})
+    every = fit.bootstrap(30, rng=3)
+    np.testing.assert_array_equal(by_statistic.values[:, 0], every.values[:, 2])
+    limits = fit.confint("bootstrap", n=30, rng=3, level=0.8, params="beta_")
+    np.testing.assert_allclose(limits["lower"], np.quantile(every.values[:, 1:], 0.1, axis=0, method="weibull"))
+    assert np.isfinite(fit.confint("bootstrap", n=30, rng=3, kind="bca")).all().all()
+    with pytest.raises(me.DataError, match="choose 'wald' or 'bootstrap'"):
+        fit.confint("profile")
+    with pytest.raises(me.DataError, match="'n' is an option of the bootstrap only"):
+        fit.confint(n=3)
+
+
+@pytest.mark.parametrize(
+    ("family", "name"), [("negative_binomial", "dispersion"), ("gaussian", "sigma"), ("poisson", None)]
+)
+def test_the_dispersion_is_a_parameter(family, name):
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(12), 10)
+    data = pd.DataFrame({"g": g, "y": rng.negative_binomial(2, 0.3, 120) + rng.poisson(np.exp(rng.normal(size=12)))[g]})
+    fit = me.glmer("y ~ 1 + (1 | g)", data, family)
+    found = fit.bootstrap(5, rng=1)
+    assert found.names == ("sd_Intercept|g", *([name] if name else []), "Intercept")
+    if name:
+        assert found.estimate[1] == (fit.sigma if name == "sigma" else fit.dispersion)
+        assert len(np.unique(found.values[:, 1])) == 5
+
+
+def test_responses_without_a_fit_are_counted():
+    data = pd.DataFrame({"g": np.repeat(np.arange(4), 3), "y": [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]})
+    with pytest.warns(me.SingularFitWarning):
+        fit = me.glmer("y ~ 1 + (1 | g)", data)
+    found = fit.bootstrap(60, rng=2)
+    y = fit.simulate(60, rng=np.random.SeedSequence(2).spawn(1)[0])
+    constant = int(((y == 0).all(axis=0) | (y == 1).all(axis=0)).sum())
+    assert constant > 0
+    assert found.n_failed >= constant
+    assert f"{found.n_failed} of 60 refits did not converge" in found.message

@@ -183,7 +183,7 @@ def test_limits_are_not_those_of_a_local_minimum(seed):
         warnings.simplefilter("ignore", me.SingularFitWarning)
         fit = me.lmer("y ~ x + z + (x + z | g)", {"y": y, "x": x, "z": z, "g": g}, reml=False)
     spread = []
-    for p, root, _ in signed_roots(fit, parameters(fit.model)):
+    for p, root, _ in signed_roots(fit, parameters(fit)):
         if p.kind == "sd":
             start = root.at_estimate()
             limit = root.solve(1.959963984540054, [start])

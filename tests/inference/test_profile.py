@@ -47,7 +47,7 @@ def fit(request):
 
 
 def roots(fit):
-    return [(p, root, estimate) for p, root, estimate in signed_roots(fit, parameters(fit.model)) if root is not None]
+    return [(p, root, estimate) for p, root, estimate in signed_roots(fit, parameters(fit)) if root is not None]
 
 
 # The deviance of theta and log sigma ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from mixedeffects.criterion.agq import AgqCriterion, agq_criterion
 from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
 from mixedeffects.crossproducts import cross_products
-from mixedeffects.errors import DataError
+from mixedeffects.errors import ConvergenceError, DataError
 from mixedeffects.fit.effects import linear_predictor
+from mixedeffects.fit.glmm_values import simulate
+from mixedeffects.fit.kinds import draw_and_fit, fit_as, scale_parameter
 from mixedeffects.fit.record import LmmFit
 from mixedeffects.fit.separation import verdict
 from mixedeffects.optimize import Optimum
@@ -21,6 +24,8 @@ from mixedeffects.optimize.laplace import minimize_laplace
 from mixedeffects.optimize.record import Known
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from mixedeffects.control import Control
@@ -70,10 +75,6 @@ class GlmmFit(LmmFit):
     def npar(self) -> int:
         """Number of estimated parameters: fixed effects, theta, and the dispersion if there is one."""
         return len(self.solution.beta) + len(self.solution.theta) + int(self.distribution.has_dispersion)
-
-    def fit_to(self, design: Design, *, reml: bool = False, control: Control) -> GlmmFit:
-        """Fit another design with the same family and approximation."""
-        return fit_glmm(design, self.distribution, nagq=self.nagq, control=control)
 
     def __reduce__(self) -> tuple[Any, ...]:
         kept = ("model", "solution", "control", "distribution", "nagq", "log_dispersion", "joint_vcov")
@@ -127,6 +128,36 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         log_dispersion=criterion.split(minimum.x)[2],
         joint_vcov=joint,
     )
+
+
+@fit_as.register(GlmmFit)
+def _fit_as(fit: GlmmFit, design: Design, *, reml: bool, control: Control) -> GlmmFit:
+    return fit_glmm(design, fit.distribution, nagq=fit.nagq, control=control)
+
+
+@draw_and_fit.register(GlmmFit)
+def _draw_and_fit(fit: GlmmFit, n: int, rng: np.random.Generator, workers: int) -> Iterator[GlmmFit | None]:
+    control = replace(fit.control.with_start(fit.solution.theta.tolist()), threads=1)
+
+    def fitted(y: NDArray[np.float64]) -> GlmmFit | None:
+        try:
+            found = fit_glmm(replace(fit.model, y=y), fit.distribution, nagq=fit.nagq, control=control)
+        except (ConvergenceError, np.linalg.LinAlgError):
+            return None
+        return found if found.optimum.converged else None
+
+    responses = simulate(fit, n, rng, new=True)
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(fitted, responses.T.copy())
+
+
+@scale_parameter.register(GlmmFit)
+def _scale_parameter(fit: GlmmFit) -> tuple[str, float] | None:
+    if not fit.distribution.has_dispersion:
+        return None
+    if fit.distribution.scaled:
+        return "sigma", float(np.exp(0.5 * fit.log_dispersion))
+    return "dispersion", float(np.exp(fit.log_dispersion))
 
 
 def _criterion(design: Design, family: Family[Any], nagq: int, control: Control) -> LaplaceCriterion | AgqCriterion:

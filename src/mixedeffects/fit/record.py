@@ -52,12 +52,6 @@ class LmmFit:
         """Restricted or ordinary log-likelihood at the estimates."""
         return -0.5 * self.solution.value
 
-    def fit_to(self, design: Design, *, reml: bool, control: Control) -> LmmFit:
-        """Fit another design as a model of the same kind."""
-        from mixedeffects.fit.lmm import fit_lmm
-
-        return fit_lmm(design, reml=reml, control=control)
-
     @property
     def nobs(self) -> int:
         """Number of rows used."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ import numpy as np
 from mixedeffects.errors import DataError, MixedEffectsError
 from mixedeffects.fit.draws import response_model
 from mixedeffects.fit.effects import working_theta
-from mixedeffects.fit.lmm import refit
+from mixedeffects.fit.glmm import GlmmFit
+from mixedeffects.fit.kinds import draw_and_fit
 from mixedeffects.fit.refitter import Refitter
 from mixedeffects.inference.bootstrap_intervals import limits
 from mixedeffects.inference.interval_estimates import Intervals
@@ -83,8 +85,8 @@ class Bootstrap:
         """
         if params is None:
             chosen = list(range(len(self.names)))
-        elif set(self.names) == {p.name for p in parameters(self.fit.model)}:
-            wanted = [p.name for p in select(parameters(self.fit.model), params)]
+        elif set(self.names) == {p.name for p in parameters(self.fit)}:
+            wanted = [p.name for p in select(parameters(self.fit), params)]
             chosen = [self.names.index(name) for name in wanted]
         else:
             chosen = [self.names.index(name) for name in ([params] if isinstance(params, str) else params)]
@@ -158,7 +160,7 @@ def bootstrap(
         raise MixedEffectsError("theta was given, not estimated: there is nothing to refit")
     seeds = _seeds(rng, n, path, fit)
     names, estimate = _observed(fit, statistic)
-    draw = _worker(fit, statistic, workers or fit.control.n_threads)
+    draw = _worker(fit, statistic, len(names), workers or fit.control.n_threads)
     chunks, message = _run(seeds, draw, n, path, fit, names, progress)
     values = np.concatenate([chunk[0] for chunk in chunks]) if chunks else np.empty((0, len(names)))
     theta = np.concatenate([chunk[1] for chunk in chunks]) if chunks else np.empty((0, 0))
@@ -182,7 +184,7 @@ def bootstrap(
 
 def _observed(fit: LmmFit, statistic: Statistic | None) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     if statistic is None:
-        every = parameters(fit.model)
+        every = parameters(fit)
         return tuple(p.name for p in every), estimates(fit, every)
     names, values = _named(statistic(fit))
     return names, np.array(values)
@@ -199,10 +201,15 @@ def _named(result: Any) -> tuple[tuple[str, ...], list[float]]:
 Chunk = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 
 
-def _worker(fit: LmmFit, statistic: Statistic | None, workers: int) -> Callable[[np.random.Generator, int], Chunk]:
-    """A function that draws and refits one chunk."""
+def _worker(
+    fit: LmmFit, statistic: Statistic | None, m: int, workers: int
+) -> Callable[[np.random.Generator, int], Chunk]:
+    """A function that draws and refits one chunk; m is the number of values of each replicate."""
+    if statistic is None and isinstance(fit, GlmmFit):
+        every = parameters(fit)
+        statistic = partial(estimates, chosen=every)
     if statistic is not None:
-        return lambda generator, n: _with_statistic(fit, statistic, generator, n)
+        return lambda generator, n: _with_statistic(fit, statistic, m, generator, n, workers)
     size = len(fit.solution.beta) + fit.model.n_effects
     if size <= _SMALL:
         source = sampler(fit)
@@ -234,12 +241,15 @@ def _from_rows(fit: LmmFit, refitter: Refitter, generator: np.random.Generator, 
     return _reported(fit, theta, beta, np.array([r.rss for r in refits]), np.array([not r.converged for r in refits]))
 
 
-def _with_statistic(fit: LmmFit, statistic: Statistic, generator: np.random.Generator, n: int) -> Chunk:
-    rows, model = [], response_model(fit)
-    for _ in range(n):
-        again = refit(fit, model.draw(generator, 1).y[0])
-        values = _named(statistic(again))[1]
-        rows.append(values if again.optimum.converged or again.is_singular else [np.nan] * len(values))
+def _with_statistic(
+    fit: LmmFit, statistic: Statistic, size: int, generator: np.random.Generator, n: int, workers: int
+) -> Chunk:
+    rows = []
+    for again in draw_and_fit(fit, n, generator, workers):
+        if again is None or not (again.optimum.converged or again.is_singular):
+            rows.append([np.nan] * size)
+        else:
+            rows.append(_named(statistic(again))[1])
     return np.array(rows), np.empty((n, 0))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixedeffects.control import Control
 from mixedeffects.errors import DataError
-from mixedeffects.fit.lmm import fit_lmm
+from mixedeffects.fit.kinds import fit_as
 from mixedeffects.inference.distributions import normal_cdf, normal_ppf
 from mixedeffects.inference.interval_estimates import normal_quantile
 from mixedeffects.inference.parameters import estimates, parameters
@@ -89,7 +89,7 @@ def _bca(replicates: Bootstrap, chosen: list[int], z: float) -> tuple[NDArray[np
 
 
 def _acceleration(fit: LmmFit, names: tuple[str, ...]) -> NDArray[np.float64]:
-    every = parameters(fit.model)
+    every = parameters(fit)
     if names != tuple(p.name for p in every):
         raise DataError(
             'kind="bca" needs the acceleration, which is known for the parameters only, not for a statistic'
@@ -103,7 +103,7 @@ def _acceleration(fit: LmmFit, names: tuple[str, ...]) -> NDArray[np.float64]:
     deleted = []
     for level in range(factor.n_levels):
         smaller = _without(fit.model, factor.codes != level)
-        again = fit_lmm(smaller, reml=fit.reml, control=Control(tolerance=fit.control.tolerance))
+        again = fit_as(fit, smaller, reml=fit.reml, control=Control(tolerance=fit.control.tolerance))
         deleted.append(estimates(again, every))
     gaps = np.array(deleted)
     gaps = np.nanmean(gaps, axis=0) - gaps

@@ -47,7 +47,7 @@ def confint_profile(fit: LmmFit, level: float = 0.95, params: str | Sequence[str
     mixedeffects.inference.profile.profile : the whole curves.
     """
     quantile = normal_quantile(level)
-    chosen = select(parameters(fit.model), params)
+    chosen = select(parameters(fit), params)
     ml, message = maximum_likelihood(fit)
     estimate, limits = profile_limits(ml, chosen, quantile)
     return Intervals(
@@ -84,7 +84,7 @@ def confint_wald(fit: LmmFit, level: float = 0.95, params: str | Sequence[str] |
         For a level outside (0, 1), or an unknown parameter.
     """
     quantile = normal_quantile(level)
-    chosen = select(parameters(fit.model), params)
+    chosen = select(parameters(fit), params)
     estimate = estimates(fit, chosen)
     errors = np.sqrt(np.diag(fit.solution.vcov))
     half = np.array([quantile * errors[p.row] if p.kind == "coefficient" else np.nan for p in chosen], dtype=np.float64)

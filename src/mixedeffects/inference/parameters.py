@@ -10,11 +10,11 @@ import numpy as np
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import covariances
+from mixedeffects.fit.kinds import scale_parameter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mixedeffects.design import Design
     from mixedeffects.fit import LmmFit
 
 
@@ -25,7 +25,8 @@ class Parameter:
     Attributes
     ----------
     name : str
-        ``sd_Days|Subject``, ``cor_Days.Intercept|Subject``, ``sigma``, or the name of a coefficient.
+        ``sd_Days|Subject``, ``cor_Days.Intercept|Subject``, ``sigma``, ``dispersion``, or the name of a
+        coefficient.
     kind : {"sd", "cor", "sigma", "coefficient"}
         What it is.
     term : int
@@ -42,14 +43,15 @@ class Parameter:
     column: int = -1
 
 
-def parameters(design: Design) -> tuple[Parameter, ...]:
+def parameters(fit: LmmFit) -> tuple[Parameter, ...]:
     """List the parameters: lower triangles by column, terms in the order of theta; sigma; estimated coefficients.
 
     Parameters
     ----------
-    design : Design
-        The model.
+    fit : LmmFit
+        The fit. A generalized one has its dispersion in the place of sigma, or neither.
     """
+    design = fit.model
     out = []
     for t, term in enumerate(design.terms):
         for column, name in enumerate(term.names):
@@ -57,7 +59,9 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
             for row in range(column + 1, len(term.names)):
                 pair = f"cor_{term.names[row]}.{name}|{term.key}"
                 out.append(Parameter(name=pair, kind="cor", term=t, row=row, column=column))
-    out.append(Parameter(name="sigma", kind="sigma"))
+    scale = scale_parameter(fit)
+    if scale is not None:
+        out.append(Parameter(name=scale[0], kind="sigma"))
     out += [Parameter(name=name, kind="coefficient", row=j, column=j) for j, name in enumerate(design.kept_names)]
     return tuple(out)
 
@@ -112,7 +116,8 @@ def estimates(fit: LmmFit, chosen: Sequence[Parameter]) -> NDArray[np.float64]:
     out = np.empty(len(chosen))
     for i, p in enumerate(chosen):
         if p.kind == "sigma":
-            out[i] = fit.solution.sigma
+            scale = scale_parameter(fit)
+            out[i] = np.nan if scale is None else scale[1]
         elif p.kind == "coefficient":
             out[i] = fit.solution.beta[p.row]
         else:

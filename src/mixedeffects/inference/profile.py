@@ -175,7 +175,7 @@ def profile(fit: LmmFit, params: str | Sequence[str] | None = None) -> Profile:
     .. [1] Bates & Watts (1988), Nonlinear regression analysis and its applications, section 6.1.
     .. [2] Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software 67(1), section 5.1.
     """
-    chosen = select(parameters(fit.model), params)
+    chosen = select(parameters(fit), params)
     ml, message = maximum_likelihood(fit)
     curves = []
     for parameter, root, estimate in signed_roots(ml, chosen):

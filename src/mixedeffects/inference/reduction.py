@@ -11,6 +11,7 @@ import numpy as np
 from mixedeffects.design import replay
 from mixedeffects.design.rank import estimable
 from mixedeffects.errors import ConvergenceWarning, DataError
+from mixedeffects.fit.kinds import fit_as
 from mixedeffects.frame import warn
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def fit_reduced(fit: LmmFit, design: Design, *, reml: bool) -> LmmFit:
     ConvergenceWarning
         If the optimizer's certificate does not hold.
     """
-    found = fit.fit_to(design, reml=reml, control=replace(fit.control, start=None))
+    found = fit_as(fit, design, reml=reml, control=replace(fit.control, start=None))
     if not found.optimum.converged and found.control.fixed_theta is None:
         warn(f"a model that was refitted for a test: {found.optimum.message}", ConvergenceWarning)
     return found

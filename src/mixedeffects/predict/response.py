@@ -90,8 +90,12 @@ def refitted_glmm(fit: GlmmFit, y: Any) -> GlmmFit:
     y : array-like
         As for `checked_response`; the offset belongs to the linear predictor and stays.
     """
+    from mixedeffects.fit.glmm import fit_glmm
+
     values = checked_response(fit, y)
-    return fit.fit_to(_with_columns(replace(fit.model, y=values), values), control=fit.control)
+    return fit_glmm(
+        _with_columns(replace(fit.model, y=values), values), fit.distribution, nagq=fit.nagq, control=fit.control
+    )
 
 
 def _with_columns(model: Design, y: NDArray[np.float64]) -> Design:

@@ -8,13 +8,15 @@ from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference import deletions, intervals
-from mixedeffects.results.views import MarginalMeansView
+from mixedeffects.results.views import BootstrapView, MarginalMeansView
 from mixedeffects.tables.frames import framed, interval_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
     from mixedeffects.inference.dispatch import FTest, TTest
+    from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.tables.frames import IntervalFrame
 
 
@@ -104,20 +106,76 @@ class GlmmInference(GlmmFit):
         link = self.distribution.link if scale == "response" else None
         return MarginalMeansView(emmeans(self, specs, by=by, at=at, ddf="normal", level=level, link=link))
 
-    def confint(self, level: float = 0.95, params: str | Sequence[str] = "beta_") -> IntervalFrame:
-        """Wald intervals of the fixed effects.
+    def confint(
+        self, method: str = "wald", level: float = 0.95, params: str | Sequence[str] | None = None, **options: Any
+    ) -> IntervalFrame:
+        """Confidence intervals.
 
         Parameters
         ----------
+        method : {"wald", "bootstrap"}
+            Normal approximation (coefficients only), or parametric bootstrap.
         level : float
             Confidence level.
-        params : str or sequence of str
-            Names of coefficients; ``"beta_"`` for all.
+        params : str or sequence of str, optional
+            Names; ``"theta_"`` for the variance parameters, ``"beta_"`` for the coefficients. By default all, with
+            Wald the coefficients.
+        **options
+            For the bootstrap: ``n=``, ``rng=`` and so on as `bootstrap` takes them, and ``kind=`` for the kind of
+            interval (percentile, basic, normal, bca).
 
         Returns
         -------
         DataFrame
             Index parameter, columns lower and upper.
         """
-        found = intervals.confint_wald(self, level, params)
+        if method == "bootstrap":
+            kind = options.pop("kind", "percentile")
+            return self.bootstrap(**options).confint(level=level, kind=kind, params=params)
+        if options:
+            raise DataError(f"{next(iter(options))!r} is an option of the bootstrap only, not of method={method!r}")
+        if method != "wald":
+            raise DataError(f"method={method!r} is not known for a generalized model; choose 'wald' or 'bootstrap'")
+        found = intervals.confint_wald(self, level, "beta_" if params is None else params)
         return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
+
+    def bootstrap(
+        self,
+        n: int = 1000,
+        *,
+        statistic: Callable[[GlmmResult], Any] | None = None,
+        rng: Any = None,
+        workers: int | None = None,
+        progress: bool | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> BootstrapView:
+        """Draw responses from the fit, with new random effects, and refit the model to each.
+
+        Parameters
+        ----------
+        n : int
+            Number of replicates.
+        statistic : callable, optional
+            Function of a refitted model that returns a number, or a mapping of names to numbers; the parameters by
+            default.
+        rng : None, int, Generator or SeedSequence
+            Source of the draws.
+        workers : int, optional
+            Threads; the replicates do not depend on them.
+        progress : bool, optional
+            Show a progress bar (needs tqdm); None shows it for long work in a terminal.
+        path : path, optional
+            Write the replicates as they come, and resume from the file to the same result.
+
+        Returns
+        -------
+        BootstrapView
+            replicates, confint, and how many failed. An interrupt returns what is done.
+        """
+        from mixedeffects.inference.bootstrap import bootstrap
+        from mixedeffects.results.glmm import glmm_result_of
+
+        of_result = None if statistic is None else lambda fit: statistic(glmm_result_of(fit))
+        return BootstrapView(
+            bootstrap(self, n, statistic=of_result, rng=rng, workers=workers, progress=progress, path=path)
+        )

@@ -1,0 +1,67 @@
+"""What differs between the kinds of models, by the type of the fit; `fit/glmm.py` registers its own."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+from mixedeffects.fit.draws import response_model
+from mixedeffects.fit.lmm import fit_lmm, refit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from mixedeffects.control import Control
+    from mixedeffects.design import Design
+    from mixedeffects.fit.record import LmmFit
+
+
+@singledispatch
+def fit_as(fit: LmmFit, design: Design, *, reml: bool, control: Control) -> LmmFit:
+    """Fit another design as a model of the same kind.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Gives the kind; of a generalized one, family and approximation.
+    design : Design
+        With one random-effects term or more.
+    reml : bool
+        Restricted maximum likelihood, or ordinary; generalized models know the latter only.
+    control : Control
+        Options.
+    """
+    return fit_lmm(design, reml=reml, control=control)
+
+
+@singledispatch
+def draw_and_fit(fit: LmmFit, n: int, rng: np.random.Generator, workers: int) -> Iterator[LmmFit | None]:
+    """Draw responses with new random effects, and fit the model to each.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The model and its parameters.
+    n : int
+        Number of responses.
+    rng : Generator
+        Source of the draws.
+    workers : int
+        Threads, where they help; the fits do not depend on them.
+
+    Returns
+    -------
+    iterator of LmmFit or None
+        None for a response to which the model cannot be fitted, such as failures only.
+    """
+    model = response_model(fit)
+    for _ in range(n):
+        yield refit(fit, model.draw(rng, 1).y[0])
+
+
+@singledispatch
+def scale_parameter(fit: LmmFit) -> tuple[str, float] | None:
+    """Name and estimate of the parameter beside covariances and coefficients: sigma, a dispersion, or none."""
+    return "sigma", fit.solution.sigma
