@@ -194,3 +194,33 @@ def test_responses_without_a_fit_are_counted():
     assert constant > 0
     assert found.n_failed >= constant
     assert f"{found.n_failed} of 60 refits did not converge" in found.message
+
+
+@pytest.mark.parametrize("nagq", [0, 1, 9])
+def test_ranova_of_a_single_intercept_is_against_a_generalized_linear_model(herds, nagq):
+    table = me.glmer(HERDS, herds, nagq=nagq).ranova()
+    X = pd.get_dummies(herds["period"], drop_first=True).to_numpy(float)
+    X = np.column_stack([np.ones(len(X)), X])
+    y, n, beta = herds["incidence"].to_numpy(float), herds["size"].to_numpy(float), np.zeros(4)
+    for _ in range(30):  # iteratively reweighted least squares
+        mu = 1.0 / (1.0 + np.exp(-X @ beta))
+        W = n * mu * (1.0 - mu)
+        beta += np.linalg.solve((X.T * W) @ X, X.T @ (y - n * mu))
+    assert table["loglik"][1] == pytest.approx(stats.binom.logpmf(y, n, mu).sum(), rel=1e-10)
+    assert list(table["npar"]) == [5, 4]
+    assert table["p_mixture"][1] == pytest.approx(0.5 * stats.chi2.sf(table["lrt"][1], 1), rel=1e-8)
+
+
+def test_ranova_without_groups_has_its_own_dispersion():
+    rng = np.random.default_rng(7)
+    data = pd.DataFrame({"g": np.repeat(np.arange(20), 15), "x": rng.normal(size=300)})
+    mu = np.exp(1.0 + 0.3 * data["x"] + 0.6 * rng.normal(size=20)[data["g"]])
+    data["y"] = rng.gamma(2.0, mu / 2.0)
+    fit = me.glmer("y ~ x + (1 | g)", data, "gaussian", link="identity")
+    linear = me.lmer("y ~ x + (1 | g)", data, reml=False)
+    np.testing.assert_allclose(fit.ranova()["loglik"], linear.ranova()["loglik"], rtol=1e-9)
+    table = me.glmer("y ~ x + (1 + x | g)", data, "gamma", link="log").ranova()
+    small = me.glmer("y ~ x + (1 | g)", data, "gamma", link="log")
+    assert list(table["term"]) == ["<none>", "x in (x | g)"]
+    assert table["loglik"][1] == pytest.approx(small.loglik, rel=1e-9)
+    assert list(table["npar"]) == [6, 4]

@@ -16,7 +16,7 @@ from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import ConvergenceError, DataError
 from mixedeffects.fit.effects import linear_predictor
 from mixedeffects.fit.glmm_values import simulate
-from mixedeffects.fit.kinds import draw_and_fit, fit_as, scale_parameter
+from mixedeffects.fit.kinds import draw_and_fit, fit_as, loglik_without_groups, scale_parameter
 from mixedeffects.fit.record import LmmFit
 from mixedeffects.fit.separation import verdict
 from mixedeffects.optimize import Optimum
@@ -158,6 +158,23 @@ def _scale_parameter(fit: GlmmFit) -> tuple[str, float] | None:
     if fit.distribution.scaled:
         return "sigma", float(np.exp(0.5 * fit.log_dispersion))
     return "dispersion", float(np.exp(fit.log_dispersion))
+
+
+@loglik_without_groups.register(GlmmFit)
+def _loglik_without_groups(fit: GlmmFit) -> float:
+    # At theta = 0 the mode of the fast approximation is the maximum likelihood estimate of beta, and nothing is left of
+    # the integral.
+    glm = laplace_criterion(fit.model, fit.distribution, _trials(fit.model)).with_joint(True)
+    theta, beta = np.zeros(glm.sizes[0]), glm.basis.R @ fit.solution.beta
+
+    def deviance(t: float) -> float:
+        return glm.evaluate(theta, beta, t, []).value
+
+    if not fit.distribution.has_dispersion:
+        return -0.5 * deviance(0.0)
+    from scipy.optimize import minimize_scalar
+
+    return -0.5 * float(minimize_scalar(deviance, bracket=(fit.log_dispersion, fit.log_dispersion + 0.5)).fun)
 
 
 def _criterion(design: Design, family: Family[Any], nagq: int, control: Control) -> LaplaceCriterion | AgqCriterion:

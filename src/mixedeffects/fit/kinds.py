@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mixedeffects.fit.draws import response_model
 from mixedeffects.fit.lmm import fit_lmm, refit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import numpy as np
 
     from mixedeffects.control import Control
     from mixedeffects.design import Design
@@ -65,3 +65,9 @@ def draw_and_fit(fit: LmmFit, n: int, rng: np.random.Generator, workers: int) ->
 def scale_parameter(fit: LmmFit) -> tuple[str, float] | None:
     """Name and estimate of the parameter beside covariances and coefficients: sigma, a dispersion, or none."""
     return "sigma", fit.solution.sigma
+
+
+@singledispatch
+def loglik_without_groups(fit: LmmFit) -> float:
+    """Log-likelihood of the model without random effects: least squares, or a generalized linear model."""
+    return -0.5 * fit.objective.evaluate(np.zeros(fit.objective.layout.n_theta)).value

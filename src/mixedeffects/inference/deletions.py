@@ -89,7 +89,7 @@ def ranova(fit: LmmFit) -> Table:
     for label, terms in random_reductions(fit.model):
         loglik = loglik_of_terms(fit, terms)
         n_theta = sum(term.n_columns * (term.n_columns + 1) // 2 for term in terms)
-        npar = len(fit.solution.beta) + n_theta + 1
+        npar = fit.npar - len(fit.solution.theta) + n_theta
         df = fit.npar - npar
         lrt = max(0.0, 2.0 * (fit.loglik - loglik))
         naive, mixture = chi2_upper(lrt, df), mixture_p_value(lrt, df)

@@ -11,7 +11,7 @@ import numpy as np
 from mixedeffects.design import replay
 from mixedeffects.design.rank import estimable
 from mixedeffects.errors import ConvergenceWarning, DataError
-from mixedeffects.fit.kinds import fit_as
+from mixedeffects.fit.kinds import fit_as, loglik_without_groups
 from mixedeffects.frame import warn
 
 if TYPE_CHECKING:
@@ -63,10 +63,11 @@ def refitted(fit: LmmFit, *, reml: bool) -> LmmFit:
 def loglik_of_terms(fit: LmmFit, terms: tuple[RandomBlock, ...]) -> float:
     """Log-likelihood of the fit's model with these random-effects terms only; there may be none.
 
-    Without any it is the log-likelihood of ordinary least squares, which is that of the full model at theta = 0.
+    Without any it is the log-likelihood of the full model at theta = 0: of least squares, or of a
+    generalized linear model.
     """
     if not terms:
-        return -0.5 * fit.objective.evaluate(np.zeros(fit.objective.layout.n_theta)).value
+        return loglik_without_groups(fit)
     return fit_reduced(fit, with_terms(fit.model, terms), reml=fit.reml).loglik
 
 

@@ -70,6 +70,13 @@ class GlmmInference(GlmmFit):
         """
         return framed(deletions.drop1_lrt(self))
 
+    def ranova(self) -> Any:
+        """Likelihood ratio tests of the random terms: npar, loglik, aic, lrt, df, p_chisq (naive), p_mixture.
+
+        The naive p-value takes no account of the boundary; the mixture halves the weight of the larger chi-square.
+        """
+        return framed(deletions.ranova(self))
+
     def emmeans(
         self,
         specs: str | Sequence[str],
