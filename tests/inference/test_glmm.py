@@ -224,3 +224,21 @@ def test_ranova_without_groups_has_its_own_dispersion():
     assert list(table["term"]) == ["<none>", "x in (x | g)"]
     assert table["loglik"][1] == pytest.approx(small.loglik, rel=1e-9)
     assert list(table["npar"]) == [6, 4]
+
+
+def test_tidy_tables(fit):
+    table = fit.tidy(conf_int=True)
+    fixed = table[table["effect"] == "fixed"]
+    tests = fit.coef_table()
+    for name in ("estimate", "std_error", "statistic", "p_value"):
+        np.testing.assert_allclose(fixed[name].astype(float), tests[name], rtol=1e-12)
+    assert list(fixed["term"]) == list(tests["term"])
+    np.testing.assert_allclose(fixed["lower"].astype(float), fit.confint()["lower"], rtol=1e-12)
+    sd = table[table["effect"] == "ran_pars"]
+    assert list(sd["term"]) == ["sd__Intercept"]
+    assert sd["estimate"].iloc[0] == pytest.approx(np.sqrt(fit.varcorr.covariance["herd"].iloc[0, 0]), rel=1e-12)
+    modes = fit.tidy("ran_vals")
+    np.testing.assert_allclose(modes["estimate"], fit.ranef["herd"]["Intercept"], rtol=1e-12)
+    row = fit.glance().iloc[0]
+    assert (row["nobs"], row["df_resid"], row["sigma"]) == (56, 51, 1.0)
+    assert row["deviance"] == fit.criterion

@@ -16,11 +16,14 @@ from mixedeffects.fit.residuals import pad
 from mixedeffects.frame import to_frame
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference.monte_carlo import checked_draws
+from mixedeffects.results import tidiers
 from mixedeffects.results.estimates import EstimateMethods
 from mixedeffects.results.glmm_inference import GlmmInference
 from mixedeffects.tables import Coefficients, Summary, glmm_title
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from mixedeffects.families import Family
@@ -169,6 +172,50 @@ class GlmmResult(EstimateMethods, GlmmInference):
         if random not in ("new", "conditional"):
             raise DataError(f"random={random!r} is not known; choose 'new' or 'conditional'")
         return simulate(self, checked_draws(n), rng, new=random == "new")
+
+    def tidy(
+        self,
+        effects: str | Sequence[str] = ("fixed", "ran_pars"),
+        *,
+        conf_int: bool = False,
+        level: float = 0.95,
+        method: str = "wald",
+    ) -> Any:
+        """Return estimates a row each, as broom.mixed does.
+
+        Parameters
+        ----------
+        effects : str or sequence of {"fixed", "ran_pars", "ran_vals", "ran_coefs"}
+            Fixed effects; standard deviations and correlations; conditional modes; coefficients by level.
+        conf_int : bool
+            Add confidence limits.
+        level : float
+            Their level.
+        method : {"wald", "bootstrap"}
+            Their method; Wald limits are for fixed effects and conditional modes.
+
+        Returns
+        -------
+        data frame
+            effect, group, (level,) term, estimate, std_error, statistic, df (infinite), p_value, (lower, upper); in the
+            library of the data. Coefficients dropped for rank deficiency have no row.
+
+        Raises
+        ------
+        DataError
+            For an option that is not known.
+        """
+        return tidiers.tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf="normal")
+
+    def glance(self) -> Any:
+        """Return one row of statistics of the fit, as broom.mixed does.
+
+        Returns
+        -------
+        data frame
+            Columns nobs, sigma, loglik, aic, bic, deviance (-2 loglik), df_resid; in the library of the data.
+        """
+        return tidiers.glance(self)
 
     def refit(self, y: Any) -> GlmmResult:
         """Fit the same design, family and approximation to another response.

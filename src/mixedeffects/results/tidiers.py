@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from mixedeffects.inference.anova import coef_table
 from mixedeffects.inference.distributions import normal_ppf, t_upper_quantile
 
 if TYPE_CHECKING:
+    from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.results.lmm import LmmResult
+
+    Result: TypeAlias = LmmResult | GlmmResult
 
 EFFECTS = ("fixed", "ran_pars", "ran_vals", "ran_coefs")
 _COLUMNS = ("effect", "group", "level", "term", "estimate", "std_error", "df", "statistic", "p_value", "lower", "upper")
@@ -26,7 +29,7 @@ Row = dict[str, Any]
 
 
 def tidy(
-    fit: LmmResult,
+    fit: Result,
     effects: str | Sequence[str],
     *,
     conf_int: bool,
@@ -59,7 +62,7 @@ def tidy(
     return to_frame(columns, fit.model.data_kind, text=("effect", "group", "level", "term"))
 
 
-def _limits(fit: LmmResult, level: float, method: str, ddf: str | None) -> dict[str, tuple[float, float]]:
+def _limits(fit: Result, level: float, method: str, ddf: str | None) -> dict[str, tuple[float, float]]:
     if method == "wald" and ddf is not None:
         table = coef_table(fit, ddf).columns
         estimate, error, df = (np.asarray(table[name]) for name in ("estimate", "std_error", "df"))
@@ -69,7 +72,7 @@ def _limits(fit: LmmResult, level: float, method: str, ddf: str | None) -> dict[
     return {str(n): (float(a), float(b)) for n, a, b in zip(found.index, found["lower"], found["upper"], strict=True)}
 
 
-def _fixed(fit: LmmResult, ddf: str | None, limits: dict[str, tuple[float, float]]) -> list[Row]:
+def _fixed(fit: Result, ddf: str | None, limits: dict[str, tuple[float, float]]) -> list[Row]:
     names, estimates = fit.model.kept_names, fit.solution.beta
     errors = np.sqrt(np.diag(fit.solution.vcov))
     tests: dict[str, dict[str, float]] = {}
@@ -86,7 +89,7 @@ def _fixed(fit: LmmResult, ddf: str | None, limits: dict[str, tuple[float, float
     return rows
 
 
-def _variance_parameters(fit: LmmResult, limits: dict[str, tuple[float, float]]) -> list[Row]:
+def _variance_parameters(fit: Result, limits: dict[str, tuple[float, float]]) -> list[Row]:
     rows = []
     for group, term, value in fit.varcorr.parameters():
         kind, _, names = term.partition("__")
@@ -98,7 +101,7 @@ def _variance_parameters(fit: LmmResult, limits: dict[str, tuple[float, float]])
     return rows
 
 
-def _correlation_names(fit: LmmResult, group: str) -> list[tuple[str, str]]:
+def _correlation_names(fit: Result, group: str) -> list[tuple[str, str]]:
     """For each correlation of a term its name among the parameters, and in broom.mixed's spelling."""
     term = next(term for term in fit.model.terms if term.key == group)
     return [(f"cor_{b}.{a}|{group}", f"{a}.{b}") for i, a in enumerate(term.names) for b in term.names[i + 1 :]]
@@ -114,7 +117,7 @@ def _number(value: float | None) -> float | None:
     return None if value is None or np.isnan(value) else value
 
 
-def _modes(fit: LmmResult, level: float | None) -> list[Row]:
+def _modes(fit: Result, level: float | None) -> list[Row]:
     table = fit.ranef.columns()
     rows = []
     for group, label, term, estimate, error in zip(
@@ -138,7 +141,7 @@ def _of_level(effect: str, group: str, level: str, term: str, estimate: float) -
     return {"effect": effect, "group": group, "level": level, "term": term, "estimate": estimate}
 
 
-def glance(fit: LmmResult) -> Any:
+def glance(fit: Result) -> Any:
     """Build the table of `LmmResult.glance`."""
     row = {
         "nobs": fit.nobs,
