@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -242,3 +244,75 @@ def test_tidy_tables(fit):
     row = fit.glance().iloc[0]
     assert (row["nobs"], row["df_resid"], row["sigma"]) == (56, 51, 1.0)
     assert row["deviance"] == fit.criterion
+
+
+@pytest.fixture(scope="module")
+def flat() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"g": np.repeat(np.arange(20), 8), "x": rng.normal(size=160)})
+    return data.assign(y=np.random.default_rng(0).poisson(np.exp(0.3 + 0.5 * data["x"])))
+
+
+@pytest.fixture(scope="module")
+def singular(flat) -> me.GlmmResult:
+    with pytest.warns(me.SingularFitWarning):
+        return me.glmer("y ~ x + (x || g)", flat, "poisson")
+
+
+def test_replicates_of_a_singular_fit_leave_the_boundary(singular):
+    assert singular.theta[0] == 0.0
+    found = singular.bootstrap(60, rng=1)
+    assert found.n_failed == 0
+    positive = found.values[:, 0] > 0.0
+    assert 0 < positive.sum() < 60
+    responses = singular.simulate(60, rng=np.random.SeedSequence(1).spawn(1)[0]).T
+    j = int(np.argmax(found.values[:, 0]))
+    afresh = singular.refit(responses[j])  # from the default start
+    assert np.sqrt(afresh.varcorr.covariance["g"].iloc[0, 0]) == pytest.approx(found.values[j, 0], rel=1e-5)
+
+
+def test_a_start_on_the_boundary_is_left(singular, flat):
+    y = singular.simulate(40, rng=8).T
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", me.SingularFitWarning)
+        afresh = max((singular.refit(one) for one in y), key=lambda fit: fit.theta[0])
+        again = me.glmer("y ~ x + (x || g)", flat.assign(y=afresh.model.y), "poisson", start=[0.0, 0.0])
+    assert again.criterion == pytest.approx(afresh.criterion, rel=1e-10)
+    assert again.theta[0] > 0.01
+
+
+def test_draws_that_the_family_does_not_have():
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(20), 8)
+    data = pd.DataFrame({"g": g, "x": rng.normal(size=160)})
+    data["share"] = np.clip(rng.beta(0.2, 0.2, 160), 1e-6, 1.0 - 1e-6)
+    eta = np.clip(1.0 + 0.5 * data["x"] + 0.35 * rng.normal(size=20)[g], 0.15, None)
+    data["y"] = rng.gamma(2.0, 1.0 / eta / 2.0)
+    with pytest.warns(me.SingularFitWarning):
+        shares = me.glmer("share ~ x + (1 | g)", data, "beta")
+    found = shares.bootstrap(100, rng=1)  # some draws round to 1
+    assert found.n_done == 100
+    assert 0 < found.n_failed < 50
+    inverse = me.glmer("y ~ x + (1 | g)", data, "gamma", link="inverse")
+    with pytest.raises(me.DataError, match="the link 'inverse' does not take to a mean of gamma"):
+        inverse.simulate(100, rng=1)
+    assert inverse.bootstrap(20, rng=1).n_failed > 0
+
+
+def test_weights_that_add_up_to_zero_but_for_rounding_give_ratios(fit):
+    thirds = {"first": [1, -1 / 3, -1 / 3, -1 / 3], "pair": [1, -1, 0, 0]}
+    ratios = fit.emmeans("period", scale="response").contrasts(thirds)
+    np.testing.assert_allclose(ratios["estimate"], np.exp(fit.emmeans("period").contrasts(thirds)["estimate"]))
+
+
+def test_bca_names_the_level_without_which_nothing_can_be_told(flat):
+    data = flat.assign(own=(flat["g"] == 0).astype(float))
+    with pytest.warns(me.SingularFitWarning):
+        fit = me.glmer("y ~ own + (1 | g)", data, "poisson")
+    with pytest.raises(me.DataError, match="without '0' not all coefficients can be estimated"):
+        fit.confint("bootstrap", n=5, rng=1, kind="bca")
+
+
+def test_workers_are_threads(fit):
+    with pytest.raises(me.DataError, match="workers=0: give the number of threads"):
+        fit.bootstrap(5, workers=0)

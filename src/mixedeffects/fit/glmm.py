@@ -137,18 +137,28 @@ def _fit_as(fit: GlmmFit, design: Design, *, reml: bool, control: Control) -> Gl
 
 @draw_and_fit.register(GlmmFit)
 def _draw_and_fit(fit: GlmmFit, n: int, rng: np.random.Generator, workers: int) -> Iterator[GlmmFit | None]:
-    control = replace(fit.control.with_start(fit.solution.theta.tolist()), threads=1)
+    warm = fit.control.with_start(fit.solution.theta.tolist())
 
     def fitted(y: NDArray[np.float64]) -> GlmmFit | None:
-        try:
-            found = fit_glmm(replace(fit.model, y=y), fit.distribution, nagq=fit.nagq, control=control)
-        except (ConvergenceError, np.linalg.LinAlgError):
-            return None
-        return found if found.optimum.converged else None
+        for start in (warm, fit.control):
+            try:
+                design = replace(fit.model, y=y)
+                found = fit_glmm(design, fit.distribution, nagq=fit.nagq, control=replace(start, threads=1))
+            except (ConvergenceError, DataError, np.linalg.LinAlgError):
+                continue
+            if found.optimum.converged:
+                return found
+        return None
 
-    responses = simulate(fit, n, rng, new=True)
+    def drawn() -> NDArray[np.float64] | None:
+        try:
+            return simulate(fit, 1, rng, new=True)[:, 0]
+        except DataError:  # a mean that the family does not have
+            return None
+
+    responses = [drawn() for _ in range(n)]
     with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(fitted, responses.T.copy())
+        yield from pool.map(lambda y: None if y is None else fitted(y), responses)
 
 
 @scale_parameter.register(GlmmFit)

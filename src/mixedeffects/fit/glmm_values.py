@@ -94,6 +94,11 @@ def simulate(fit: GlmmFit, n: int, rng: Any, *, new: bool) -> NDArray[np.float64
         Source of the draws.
     new : bool
         Whether the random effects are drawn anew for each.
+
+    Raises
+    ------
+    DataError
+        If new random effects lead out of the means that the family has.
     """
     generator = np.random.default_rng(rng)
     base = linear_predictor(fit, random=not new)
@@ -105,6 +110,13 @@ def simulate(fit: GlmmFit, n: int, rng: Any, *, new: bool) -> NDArray[np.float64
             b = generator.standard_normal((term.factor.n_levels, len(L))) @ L.T
             for column, effects in zip(term.columns, b.T, strict=True):
                 eta += column * effects[term.factor.codes]
+        wrong = np.flatnonzero(~fit.distribution.valid(eta))
+        if len(wrong):
+            raise DataError(
+                f"new random effects lead to the linear predictor {eta[wrong[0]]:.4g} in row {wrong[0]}, which the "
+                f"link {fit.distribution.link.name!r} does not take to a mean of {fit.distribution.name}; fit with a "
+                "link that allows all values, such as log"
+            )
         mu = fit.distribution.link.inverse(eta)
         out[:, j] = fit.distribution.simulate(mu, trials(fit), fit.log_dispersion, generator)
     return out

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,8 @@ def bootstrap(
     n = checked_draws(n)
     if kind != "parametric":
         raise DataError(f'kind={kind!r} is not known; it is "parametric": new random effects and errors are drawn')
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, Integral) or workers < 1):
+        raise DataError(f"workers={workers!r}: give the number of threads, 1 or more")
     if fit.control.fixed_theta is not None:
         raise MixedEffectsError("theta was given, not estimated: there is nothing to refit")
     seeds = _seeds(rng, n, path, fit)

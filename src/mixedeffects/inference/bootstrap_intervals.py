@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixedeffects.control import Control
+from mixedeffects.design.rank import estimable
 from mixedeffects.errors import DataError
 from mixedeffects.fit.kinds import fit_as
 from mixedeffects.inference.distributions import normal_cdf, normal_ppf
@@ -103,6 +104,11 @@ def _acceleration(fit: LmmFit, names: tuple[str, ...]) -> NDArray[np.float64]:
     deleted = []
     for level in range(factor.n_levels):
         smaller = _without(fit.model, factor.codes != level)
+        if not estimable(smaller.X).all():
+            raise DataError(
+                f'kind="bca" deletes each level of {factor.name!r} in turn; without {str(factor.labels[level])!r} not '
+                'all coefficients can be estimated; use kind="percentile"'
+            )
         again = fit_as(fit, smaller, reml=fit.reml, control=Control(tolerance=fit.control.tolerance))
         deleted.append(estimates(again, every))
     gaps = np.array(deleted)

@@ -118,7 +118,7 @@ class MarginalMeans(Table):
             columns[name] = [value for value in self.columns[name][::n_means] for _ in labels]
         columns |= _joined([_with_intervals(test, joint, chosen, n_means) for test in tests])
         notes = [*self.notes[:-1]]
-        if self.link is not None and self.link.name in _RATIOS and not weights.sum(axis=1).any():
+        if self.link is not None and self.link.name in _RATIOS and _balanced(weights):
             columns = _exponentials(columns)
             notes.append(f"{_RATIOS[self.link.name]}; tests are on the scale of the link")
         elif self.link is not None:
@@ -246,6 +246,11 @@ def emmeans(
         level=level,
         link=link,
     )
+
+
+def _balanced(weights: NDArray[np.float64]) -> bool:
+    """Whether the weights of every contrast add up to 0, up to rounding: thirds do not exactly."""
+    return bool(np.all(np.abs(weights.sum(axis=1)) <= 1e-12 * np.abs(weights).sum(axis=1)))
 
 
 def _exponentials(columns: dict[str, Any]) -> dict[str, Any]:

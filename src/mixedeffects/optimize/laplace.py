@@ -31,6 +31,7 @@ _ROUNDING = 1e-14  # decrement that no step could improve
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
+_LEAST_START = 0.1  # diagonal of a factor in the working columns, to begin with
 _INNER_ROUGH = 1e-4  # what one more inner step may gain while a start is looked for
 _WORTH_A_THREAD = 5000  # rows times parameters
 _FREE = 1e-7  # of the criterion: what a point on the boundary may cost
@@ -146,7 +147,9 @@ def _start(criterion: Criterion, control: Control) -> tuple[NDArray[np.float64],
         theta = layout.theta([np.eye(k) for k in layout.widths])
     else:
         given = layout.factors(np.asarray(control.start, dtype=np.float64))
-        theta = layout.theta([transformed(T, L) for T, L in zip(criterion.basis.T, given, strict=True)])
+        factors = [lower_factor(transformed(T, L)) for T, L in zip(criterion.basis.T, given, strict=True)]
+        # The criterion is even in a column of zeros: a search that began there would stay.
+        theta = layout.theta([L + np.diag(np.where(np.diag(L) < _LEAST_START, _LEAST_START, 0.0)) for L in factors])
     levels = [layout.n_levels[block] for block, _, _ in layout.entries()]
     curvature = [2.0 * J for J in levels]
     if criterion.family.has_dispersion:
