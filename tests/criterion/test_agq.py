@@ -82,7 +82,7 @@ def integral(model: Model, criterion: AgqCriterion, x: np.ndarray, n: int, reach
         joint = log_density.copy()
         for r in np.flatnonzero(codes == j):
             one = np.full(len(b), model.design.y[r])
-            joint += model.family.loglik(one, fixed[r] + b @ Z[r], np.full(len(b), model.trials[r]), t)
+            joint += model.family.loglik(one, fixed[r] + b @ Z[r], np.full(len(b), model.design.row_weights[r]), t)
         total += logsumexp(joint)
     return -2.0 * total
 
@@ -351,7 +351,7 @@ def two_factors() -> Model:
     one = drawn(Poisson("log"), RANDOM[1], seed=35)
     rng = np.random.default_rng(36)
     data = {"y": one.design.y, "g": rng.integers(0, 5, 80).astype(str), "h": rng.integers(0, 4, 80).astype(str)}
-    return Model(design("y ~ 1 + (1 | g) + (1 | h)", data), one.family, one.trials)
+    return Model(design("y ~ 1 + (1 | g) + (1 | h)", data, weights=one.design.row_weights), one.family)
 
 
 def test_several_grouping_factors_are_refused():
@@ -367,7 +367,7 @@ def test_more_than_three_columns_are_refused():
 
 def test_expected_information_is_refused():
     model = drawn(Binomial("probit"), RANDOM[1], seed=38)
-    laplace = laplace_criterion(model.design, model.family, model.trials, expected=True)
+    laplace = laplace_criterion(model.design, model.family, expected=True)
     with pytest.raises(DataError, match="observed information"):
         agq_criterion(laplace, 2)
 

@@ -53,8 +53,9 @@ def problem(family, random, *, expected=False):
     trials = rng.integers(1, 6, n).astype(float) if family.name == "binomial" else np.ones(n)
     y = family.simulate(family.link.inverse(eta), trials, np.full(n, -1.0), rng)
     frame["made"] = np.clip(y, 1e-3, 1 - 1e-3) if family.name == "beta" else y
-    arrays = design(f"made ~ A + {random}", frame, offset=0.01 * rng.normal(size=n), allow_observation_level=True)
-    criterion = laplace_criterion(arrays, family, trials, expected=expected)
+    options = {"offset": 0.01 * rng.normal(size=n), "weights": trials}
+    arrays = design(f"made ~ A + {random}", frame, **options, allow_observation_level=True)
+    criterion = laplace_criterion(arrays, family, expected=expected)
     theta = [0.12 if row == column else 0.03 for _, row, column in criterion.layout.entries()]
     beta = criterion.basis.R @ np.linalg.lstsq(arrays.X, eta, rcond=None)[0]
     return criterion, np.concatenate([theta, beta, [-0.8] * criterion.sizes[2]]), trials

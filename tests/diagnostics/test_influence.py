@@ -16,11 +16,6 @@ SLEEP = "Reaction ~ Days + (Days | Subject)"
 WITH_DELETIONS = [c for c in reference.case_ids("diagnostics") if "influence" in reference.load_case(c, "diagnostics")]
 
 
-@pytest.fixture(scope="module")
-def sleep() -> me.LmmResult:
-    return quiet_fit(SLEEP, "sleepstudy")
-
-
 @pytest.mark.parametrize("case_id", WITH_DELETIONS)
 def test_groups_as_deleted_by_lme4(case_id):
     stored = reference.load_case(case_id, "diagnostics")["influence"]

@@ -12,18 +12,6 @@ import mixedeffects as me
 
 
 @pytest.fixture(scope="session")
-def sleep() -> me.LmmResult:
-    """The sleep study with correlated intercepts and slopes, by REML."""
-    return quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
-
-
-@pytest.fixture(scope="session")
-def crossed() -> me.LmmResult:
-    """Two crossed factors with correlated effects each; singular."""
-    return quiet_fit("rt ~ a*B + (1 + a + B | subj) + (1 + B | item)", "sim_cross")
-
-
-@pytest.fixture(scope="session")
 def weighted() -> me.LmmResult:
     """A fit with prior weights and an offset."""
     return quiet_fit("rt ~ A + B + (B | subj)", "sim_cross", weights="w", offset="off")

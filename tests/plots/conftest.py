@@ -25,12 +25,6 @@ def _closed():
 
 
 @pytest.fixture(scope="session")
-def sleep() -> me.LmmResult:
-    """18 subjects, correlated intercepts and slopes."""
-    return quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
-
-
-@pytest.fixture(scope="session")
 def batches() -> me.LmmResult:
     """Six batches, a random intercept."""
     return quiet_fit("Yield ~ 1 + (1 | Batch)", "Dyestuff")
@@ -52,12 +46,6 @@ def plates() -> me.LmmResult:
 def oats() -> me.LmmResult:
     """Varieties within blocks, a random intercept each; a covariate and a factor in the fixed part."""
     return quiet_fit("yield ~ nitro + Variety + (1 | Block/Variety)", "Oats")
-
-
-@pytest.fixture(scope="session")
-def crossed() -> me.LmmResult:
-    """Two crossed factors with correlated effects each; singular."""
-    return quiet_fit("rt ~ a*B + (1 + a + B | subj) + (1 + B | item)", "sim_cross")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 from support import reference
-from support.fits import quiet_fit
 
 import mixedeffects as me
 from mixedeffects.errors import DataError, FormulaError, MixedEffectsError
@@ -20,11 +19,6 @@ from predict.dense import Dense, rows_of
 
 DESIGNS = designs()
 NAMES = list(DESIGNS)
-
-
-@pytest.fixture(scope="module")
-def sleep():
-    return quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
 
 
 NEW = {"Days": [0.0, 1.0, 12.0], "Subject": ["308", "371", "999"]}

@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 from support import reference
-from support.fits import quiet_fit
 
 import mixedeffects as me
 from mixedeffects.errors import ConvergenceError, ConvergenceWarning, DataError
@@ -17,11 +16,6 @@ from predict.cases import designs
 
 DESIGNS = designs()
 ROWS = {"Days": [0.0, 1.0, 12.0], "Subject": ["308", "371", "999"]}
-
-
-@pytest.fixture(scope="module")
-def sleep():
-    return quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,6 @@ from mixedeffects.errors import DataError, SingularFitWarning
 
 
 @pytest.fixture(scope="module")
-def sleep():
-    return quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
-
-
-@pytest.fixture(scope="module")
 def other(sleep):
     return sleep.simulate(rng=1)[:, 0]
 

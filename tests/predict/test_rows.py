@@ -16,11 +16,6 @@ from mixedeffects.errors import DataError, DroppedRowsWarning, RankDeficiencyWar
 
 
 @pytest.fixture(scope="module")
-def sleep():
-    return quiet_fit("Reaction ~ Days + (Days | Subject)", "sleepstudy")
-
-
-@pytest.fixture(scope="module")
 def cross():
     return reference.load_data("sim_cross")
 

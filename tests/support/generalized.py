@@ -21,15 +21,14 @@ NAMES = {"nbinom2": "negative_binomial", "Gamma": "gamma"}
 
 
 class Model(NamedTuple):
-    """Rows, response distribution, and trials or weights."""
+    """Rows with their trials or weights, and response distribution."""
 
     design: Design
     family: Family
-    trials: np.ndarray
 
     def laplace(self) -> LaplaceCriterion:
         """Return the Laplace criterion."""
-        return laplace_criterion(self.design, self.family, self.trials)
+        return laplace_criterion(self.design, self.family)
 
     def terms(self) -> list[tuple[str, tuple[str, ...]]]:
         """Return key and columns of each term, as the minimizer wants them."""
@@ -56,8 +55,9 @@ def of_case(case: dict) -> Model:
             else column.to_numpy(float)
         )
     frame["response"] = y
-    rows = design(f"response ~ {right}", frame, offset=offset[1] if offset else None, allow_observation_level=True)
-    return Model(rows, family_of(NAMES.get(case["family"], case["family"]), case["link"]), trials)
+    given = {"offset": offset[1] if offset else None, "weights": trials}
+    rows = design(f"response ~ {right}", frame, **given, allow_observation_level=True)
+    return Model(rows, family_of(NAMES.get(case["family"], case["family"]), case["link"]))
 
 
 def drawn(family: Family, random: str, *, seed: int, levels: int = 8, rows: int = 80, slope: float = 0.0) -> Model:
@@ -79,7 +79,7 @@ def drawn(family: Family, random: str, *, seed: int, levels: int = 8, rows: int 
         weights = np.ones(rows)
     y = family.simulate(family.link.inverse(eta.to_numpy()), weights, -1.0, rng)
     frame["y"] = np.clip(y, 1e-3, 1.0 - 1e-3) if family.name == "beta" else y
-    return Model(design(f"y ~ a + x + {random}", frame, offset="off"), family, weights)
+    return Model(design(f"y ~ a + x + {random}", frame, offset="off", weights=weights), family)
 
 
 def point(criterion: LaplaceCriterion, *, seed: int, sd: float = 0.4) -> np.ndarray:

@@ -101,9 +101,7 @@ class LaplaceCriterion:
 
     def twin(self) -> LaplaceCriterion:
         """The same for another thread: an evaluation uses memory of its own criterion."""
-        design = self.design
-        trials = np.ones(design.nobs) if design.weights is None else design.weights
-        fresh = laplace_criterion(design, self.family, trials, expected=self.expected)
+        fresh = laplace_criterion(self.design, self.family, expected=self.expected)
         return replace(fresh, joint=self.joint, inner=self.inner)
 
     def split(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -157,18 +155,17 @@ class LaplaceCriterion:
 
 
 def laplace_criterion(
-    design: Design, family: Family[Any], trials: NDArray[np.float64], *, expected: bool = False, n_threads: int = 1
+    design: Design, family: Family[Any], *, expected: bool = False, n_threads: int = 1
 ) -> LaplaceCriterion:
     """Bind a design and a family to a criterion.
 
     Parameters
     ----------
     design : Design
-        With the response on the scale of the family (proportions for counts of successes).
+        With the response on the scale of the family (proportions for counts of successes), and the family's weights:
+        numbers of trials of a binomial response, prior weights elsewhere.
     family : Family
         Response distribution and link.
-    trials : ndarray (n,)
-        Weights of the family: numbers of trials of a binomial response, prior weights elsewhere.
     expected : bool
         As in `LaplaceCriterion`.
     n_threads : int
@@ -184,7 +181,8 @@ def laplace_criterion(
         np.ascontiguousarray(np.linalg.solve(T.T, np.array(block)).T)
         for T, block in zip(basis.block_transforms(layout), columns, strict=True)
     ]
-    kernel, constant = _kernel(family, design.y, trials)
+    weights = design.row_weights
+    kernel, constant = _kernel(family, design.y, weights)
     core = _core.Glmm(
         products.core,
         layout.entries(),
@@ -195,7 +193,7 @@ def laplace_criterion(
         kernel,
         family.has_dispersion,
         np.ascontiguousarray(design.y, dtype=np.float64),
-        np.ascontiguousarray(trials, dtype=np.float64),
+        np.ascontiguousarray(weights, dtype=np.float64),
         constant,
     )
     return LaplaceCriterion(design=design, family=family, products=products, core=core, expected=expected)

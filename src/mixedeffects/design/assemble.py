@@ -105,6 +105,11 @@ class Design:
         return len(self.y)
 
     @property
+    def row_weights(self) -> NDArray[np.float64]:
+        """Weights of all rows, (n,): 1 where none were given."""
+        return np.ones(self.nobs) if self.weights is None else self.weights
+
+    @property
     def n_rows_given(self) -> int:
         """Number of rows of the caller's data."""
         return self.nobs + self.n_missing + self.n_zero_weight

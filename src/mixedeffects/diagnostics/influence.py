@@ -142,7 +142,7 @@ def _grouping(fit: LmmFit, by: Any) -> Factor:
 def _closed_rows(fit: LmmFit) -> Deletions:
     """Estimates without each row, the ratios of the variances held: linear in n."""
     parts, solution, model = fitted_functionals(fit), fit.solution, fit.model
-    w = np.ones(fit.nobs) if model.weights is None else model.weights
+    w = model.row_weights
     r = residuals(fit)
     t, D = parts.fixed, parts.relative
     Dt = t @ D

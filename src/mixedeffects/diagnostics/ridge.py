@@ -201,7 +201,7 @@ def _augmented(
     spread = [sp.kron(sp.eye_array(t.factor.n_levels), F) for t, F in zip(model.terms, factors, strict=True)]
     ZF = sp.csc_array(model.Z @ sp.block_diag(spread, format="csc"))
     y = model.y if model.offset is None else model.y - model.offset
-    root = np.ones(model.nobs) if model.weights is None else np.sqrt(model.weights)
+    root = np.sqrt(model.row_weights)
     q = ZF.shape[1]
     scale = np.linalg.norm(root[:, None] * model.X, axis=0)
     right = np.concatenate([root * y, np.zeros(q)])

@@ -12,6 +12,8 @@ from mixedeffects.optimize.canonical import transformed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mixedeffects.criterion import Solution
+    from mixedeffects.design import Design
     from mixedeffects.fit.record import LmmFit
 
 
@@ -39,12 +41,16 @@ def conditional_variances(fit: LmmFit) -> list[NDArray[np.float64]]:
 
 def linear_predictor(fit: LmmFit, *, random: bool = True) -> NDArray[np.float64]:
     """X beta + Z b + offset over the rows used, (n,); without the random effects if `random` is false."""
-    model = fit.model
-    eta = model.X @ fit.solution.beta
+    return predictor_of(fit.model, fit.solution, random=random)
+
+
+def predictor_of(model: Design, solution: Solution, *, random: bool = True) -> NDArray[np.float64]:
+    """The same from the parts of a fit."""
+    eta = model.X @ solution.beta
     if model.offset is not None:
         eta += model.offset
     if random:
-        for term, b in zip(model.terms, fit.solution.b, strict=True):
+        for term, b in zip(model.terms, solution.b, strict=True):
             for column, effects in zip(term.columns, b.T, strict=True):
                 eta += column * effects[term.factor.codes]
     return eta
@@ -80,8 +86,7 @@ def marginal_covariance(fit: LmmFit) -> NDArray[np.float64]:
     """var(y) = Z var(gamma) Z' + sigma^2 W^-1, (n, n), dense: for small n."""
     Z = fit.model.Z
     V = np.asarray((Z @ covariance_matrix(fit) @ Z.T).todense())
-    weights = np.ones(fit.model.nobs) if fit.model.weights is None else fit.model.weights
-    V[np.diag_indices_from(V)] += fit.solution.sigma**2 / weights
+    V[np.diag_indices_from(V)] += fit.solution.sigma**2 / fit.model.row_weights
     return V
 
 

@@ -14,7 +14,7 @@ from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
 from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import ConvergenceError, DataError
-from mixedeffects.fit.effects import linear_predictor
+from mixedeffects.fit.effects import predictor_of
 from mixedeffects.fit.glmm_values import simulate
 from mixedeffects.fit.kinds import draw_and_fit, fit_as, loglik_without_groups, scale_parameter
 from mixedeffects.fit.record import LmmFit
@@ -72,6 +72,16 @@ class GlmmFit(LmmFit):
         return False
 
     @property
+    def dispersion(self) -> float:
+        """The dispersion phi; 1 in a family without one."""
+        return float(np.exp(self.log_dispersion))
+
+    @property
+    def sigma(self) -> float:
+        """Root of the dispersion where it is a scale of the variance, else 1."""
+        return float(np.exp(0.5 * self.log_dispersion)) if self.distribution.scaled else 1.0
+
+    @property
     def npar(self) -> int:
         """Number of estimated parameters: fixed effects, theta, and the dispersion if there is one."""
         return len(self.solution.beta) + len(self.solution.theta) + int(self.distribution.has_dispersion)
@@ -104,8 +114,7 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     ConvergenceError
         If there is no mode at the starting value.
     """
-    trials = _trials(design)
-    family.check_response(design.y, trials, design.formula.response)
+    family.check_response(design.y, design.row_weights, design.formula.response)
     if control.fixed_theta is not None:
         raise DataError("fixed_theta is for lmer; glmer has no such option yet")
     criterion = _criterion(design, family, nagq, control)
@@ -165,16 +174,14 @@ def _draw_and_fit(fit: GlmmFit, n: int, rng: np.random.Generator, workers: int) 
 def _scale_parameter(fit: GlmmFit) -> tuple[str, float] | None:
     if not fit.distribution.has_dispersion:
         return None
-    if fit.distribution.scaled:
-        return "sigma", float(np.exp(0.5 * fit.log_dispersion))
-    return "dispersion", float(np.exp(fit.log_dispersion))
+    return ("sigma", fit.sigma) if fit.distribution.scaled else ("dispersion", fit.dispersion)
 
 
 @loglik_without_groups.register(GlmmFit)
 def _loglik_without_groups(fit: GlmmFit) -> float:
     # At theta = 0 the mode of the fast approximation is the maximum likelihood estimate of beta, and nothing is left of
     # the integral.
-    glm = laplace_criterion(fit.model, fit.distribution, _trials(fit.model)).with_joint(True)
+    glm = laplace_criterion(fit.model, fit.distribution).with_joint(True)
     theta, beta = np.zeros(glm.sizes[0]), glm.basis.R @ fit.solution.beta
 
     def deviance(t: float) -> float:
@@ -188,7 +195,7 @@ def _loglik_without_groups(fit: GlmmFit) -> float:
 
 
 def _criterion(design: Design, family: Family[Any], nagq: int, control: Control) -> LaplaceCriterion | AgqCriterion:
-    laplace = laplace_criterion(design, family, _trials(design), n_threads=control.n_threads)
+    laplace = laplace_criterion(design, family, n_threads=control.n_threads)
     return agq_criterion(laplace, nagq) if nagq > 1 else laplace.with_joint(nagq == 0)
 
 
@@ -223,27 +230,20 @@ def _inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _working(design: Design, family: Family[Any], eta: NDArray[np.float64], t: float) -> GaussianCriterion:
     """The linear mixed model at the modes: observed weights, or expected ones where an observed one is not positive."""
-    found = family.derivatives(design.y, eta, _trials(design), t)
+    found = family.derivatives(design.y, eta, design.row_weights, t)
     W = -found.d2 if (found.d2 < 0.0).all() else found.expected
     W = np.maximum(W, _LEAST_WEIGHT * W.max())
     working = replace(design, y=eta + found.d1 / W, weights=W)
     return gaussian_criterion(cross_products(working), reml=False)
 
 
-def _trials(design: Design) -> NDArray[np.float64]:
-    return np.ones(design.nobs) if design.weights is None else design.weights
-
-
 def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any], smallest: float) -> GlmmFit:
     """Make a fit of what `GlmmFit.__reduce__` kept; no search."""
     model, family = parts["model"], parts["distribution"]
-    criterion = _criterion(model, family, parts["nagq"], parts["control"])
-    known = Optimum(**optimum, smallest=Known(smallest))
-    fit = kind(
+    eta = predictor_of(model, parts["solution"])
+    return kind(
         **parts,
-        likelihood=criterion,
-        optimum=known,
-        objective=criterion,  # type: ignore[arg-type]
+        likelihood=_criterion(model, family, parts["nagq"], parts["control"]),
+        optimum=Optimum(**optimum, smallest=Known(smallest)),
+        objective=_working(model, family, eta, parts["log_dispersion"]),
     )
-    eta = linear_predictor(fit)
-    return replace(fit, objective=_working(model, family, eta, fit.log_dispersion))

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 Kind = Literal["response", "pearson", "scaled", "working", "deviance", "quantile"]
 
 
-def trials(fit: GlmmFit) -> NDArray[np.float64]:
-    """Weights of the family, (n,): numbers of trials of a binomial response."""
-    return np.ones(fit.nobs) if fit.model.weights is None else fit.model.weights
-
-
 def means(fit: GlmmFit, *, random: bool = True) -> NDArray[np.float64]:
     """Means mu = g^-1(eta) given the random effects, (n,), or at random effects of 0."""
     return np.asarray(fit.distribution.link.inverse(linear_predictor(fit, random=random)), dtype=np.float64)
@@ -55,7 +50,7 @@ def residuals(fit: GlmmFit, kind: Kind, *, marginal: bool = False, rng: Any = No
     """
     if kind not in get_args(Kind):
         raise DataError(f"kind={kind!r} is no kind of residual; choose one of {', '.join(map(repr, get_args(Kind)))}")
-    family, y, w, t = fit.distribution, fit.model.y, trials(fit), fit.log_dispersion
+    family, y, w, t = fit.distribution, fit.model.y, fit.model.row_weights, fit.log_dispersion
     eta = linear_predictor(fit, random=not marginal)
     mu = np.asarray(family.link.inverse(eta), dtype=np.float64)
     if kind == "response":
@@ -67,14 +62,13 @@ def residuals(fit: GlmmFit, kind: Kind, *, marginal: bool = False, rng: Any = No
     if kind == "quantile":
         return _quantile(fit, mu, rng)
     out = (y - mu) * np.sqrt(w / family.variance(mu, t))
-    sigma = np.exp(0.5 * t) if family.scaled else 1.0
-    return np.asarray(out / sigma if kind == "scaled" else out, dtype=np.float64)
+    return np.asarray(out / fit.sigma if kind == "scaled" else out, dtype=np.float64)
 
 
 def _quantile(fit: GlmmFit, mu: NDArray[np.float64], rng: Any) -> NDArray[np.float64]:
     from scipy.special import ndtri
 
-    limits = fit.distribution.cdf(fit.model.y, mu, trials(fit), fit.log_dispersion)
+    limits = fit.distribution.cdf(fit.model.y, mu, fit.model.row_weights, fit.log_dispersion)
     u = np.random.default_rng(rng).uniform(size=len(mu))
     p = limits.lower + u * (limits.upper - limits.lower)
     tiny = np.finfo(float).tiny
@@ -118,5 +112,5 @@ def simulate(fit: GlmmFit, n: int, rng: Any, *, new: bool) -> NDArray[np.float64
                 "link that allows all values, such as log"
             )
         mu = fit.distribution.link.inverse(eta)
-        out[:, j] = fit.distribution.simulate(mu, trials(fit), fit.log_dispersion, generator)
+        out[:, j] = fit.distribution.simulate(mu, fit.model.row_weights, fit.log_dispersion, generator)
     return out

@@ -266,7 +266,7 @@ def _restriction(fit: LmmFit, fit0: LmmFit | None, drop: Sequence[str]) -> tuple
     X0 = design.X[:, kept] if fit0 is None else _null_columns(fit, fit0)
     if X0.shape[1] == design.X.shape[1]:
         return X0.shape[1], 0.0
-    root = np.ones(design.nobs) if design.weights is None else np.sqrt(design.weights)
+    root = np.sqrt(design.row_weights)
     fitted = root * (design.X @ fit.objective.basis.b0)
     basis = np.linalg.qr(root[:, None] * X0)[0]
     rest = fitted - basis @ (basis.T @ fitted)

@@ -146,7 +146,7 @@ def groups_data(fit: LmmFit, group: str | None = None, *, order: bool = False) -
     """
     block = block_of(fit, group)
     codes, y = block_factor(fit, block).codes, fit.model.y
-    w = np.ones(len(y)) if fit.model.weights is None else fit.model.weights
+    w = fit.model.row_weights
     mean = np.bincount(codes, w * y) / np.bincount(codes, w)
     place = np.argsort(np.argsort(mean, kind="stable")) if order else np.arange(len(mean))
     return {

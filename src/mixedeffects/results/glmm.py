@@ -38,16 +38,6 @@ class GlmmResult(EstimateMethods, GlmmInference):
         """Response distribution with its link."""
         return self.distribution
 
-    @property
-    def dispersion(self) -> float:
-        """The dispersion phi; 1 in a family without one."""
-        return float(np.exp(self.log_dispersion))
-
-    @property
-    def sigma(self) -> float:
-        """Root of the dispersion where it is a scale of the variance, else 1."""
-        return float(np.exp(0.5 * self.log_dispersion)) if self.distribution.scaled else 1.0
-
     def _residual_sd(self) -> float | None:
         return self.sigma if self.distribution.scaled else None
 
@@ -251,7 +241,7 @@ class GlmmResult(EstimateMethods, GlmmInference):
             family=f"{self.family.name}  ( {self.family.link.name} )",
             formula=self.formula,
             criterion=self._information(),
-            residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),  # type: ignore[arg-type]
+            residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),
             varcorr=self.varcorr,
             nobs=self.nobs,
             groups=tuple(self.ngroups.items()),

@@ -8,19 +8,18 @@ from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference import deletions, intervals
-from mixedeffects.results.views import BootstrapView, MarginalMeansView
+from mixedeffects.results.resampling import BootstrapMethods, refuse_options
+from mixedeffects.results.views import MarginalMeansView
 from mixedeffects.tables.frames import framed, interval_frame
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mixedeffects.inference.dispatch import FTest, TTest
-    from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.tables.frames import IntervalFrame
 
 
-class GlmmInference(GlmmFit):
+class GlmmInference(BootstrapMethods, GlmmFit):
     """What a generalized fit offers for tests and intervals."""
 
     __slots__ = ()
@@ -137,52 +136,9 @@ class GlmmInference(GlmmFit):
             Index parameter, columns lower and upper.
         """
         if method == "bootstrap":
-            kind = options.pop("kind", "percentile")
-            return self.bootstrap(**options).confint(level=level, kind=kind, params=params)
-        if options:
-            raise DataError(f"{next(iter(options))!r} is an option of the bootstrap only, not of method={method!r}")
+            return self._bootstrap_limits(level, params, options)
+        refuse_options(method, options)
         if method != "wald":
             raise DataError(f"method={method!r} is not known for a generalized model; choose 'wald' or 'bootstrap'")
         found = intervals.confint_wald(self, level, "beta_" if params is None else params)
         return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
-
-    def bootstrap(
-        self,
-        n: int = 1000,
-        *,
-        statistic: Callable[[GlmmResult], Any] | None = None,
-        rng: Any = None,
-        workers: int | None = None,
-        progress: bool | None = None,
-        path: str | os.PathLike[str] | None = None,
-    ) -> BootstrapView:
-        """Draw responses from the fit, with new random effects, and refit the model to each.
-
-        Parameters
-        ----------
-        n : int
-            Number of replicates.
-        statistic : callable, optional
-            Function of a refitted model that returns a number, or a mapping of names to numbers; the parameters by
-            default.
-        rng : None, int, Generator or SeedSequence
-            Source of the draws.
-        workers : int, optional
-            Threads; the replicates do not depend on them.
-        progress : bool, optional
-            Show a progress bar (needs tqdm); None shows it for long work in a terminal.
-        path : path, optional
-            Write the replicates as they come, and resume from the file to the same result.
-
-        Returns
-        -------
-        BootstrapView
-            replicates, confint, and how many failed. An interrupt returns what is done.
-        """
-        from mixedeffects.inference.bootstrap import bootstrap
-        from mixedeffects.results.glmm import glmm_result_of
-
-        of_result = None if statistic is None else lambda fit: statistic(glmm_result_of(fit))
-        return BootstrapView(
-            bootstrap(self, n, statistic=of_result, rng=rng, workers=workers, progress=progress, path=path)
-        )

@@ -8,24 +8,22 @@ import numpy as np
 import pandas as pd
 
 from mixedeffects.errors import DataError
-from mixedeffects.fit import LmmFit
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference import deletions, intervals, kenward_roger, variance
 from mixedeffects.inference import profile as _profile
-from mixedeffects.results.views import BootstrapView, MarginalMeansView, ProfileView, RobustView
+from mixedeffects.results.resampling import BootstrapMethods, refuse_options
+from mixedeffects.results.views import MarginalMeansView, ProfileView, RobustView
 from mixedeffects.tables.frames import framed, interval_frame
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mixedeffects.inference.dispatch import FTest, TTest
     from mixedeffects.inference.interval_estimates import Intervals
-    from mixedeffects.results.lmm import LmmResult
     from mixedeffects.tables.frames import IntervalFrame
 
 
-class InferenceMethods(LmmFit):
+class InferenceMethods(BootstrapMethods):
     """What a fit offers for tests and intervals."""
 
     __slots__ = ()
@@ -124,10 +122,8 @@ class InferenceMethods(LmmFit):
             Index parameter, columns lower and upper.
         """
         if method == "bootstrap":
-            kind = options.pop("kind", "percentile")
-            return self.bootstrap(**options).confint(level=level, kind=kind, params=params)
-        if options:
-            raise DataError(f"{next(iter(options))!r} is an option of the bootstrap only, not of method={method!r}")
+            return self._bootstrap_limits(level, params, options)
+        refuse_options(method, options)
         if method == "profile":
             return _limits(intervals.confint_profile(self, level, params))
         if method == "wald":
@@ -137,49 +133,6 @@ class InferenceMethods(LmmFit):
     def profile(self, params: str | Sequence[str] | None = None) -> ProfileView:
         """Profile the deviance in each parameter; a fit by REML is refitted by maximum likelihood first."""
         return ProfileView(_profile.profile(self, params))
-
-    def bootstrap(
-        self,
-        n: int = 1000,
-        *,
-        statistic: Callable[[LmmResult], Any] | None = None,
-        rng: Any = None,
-        kind: str = "parametric",
-        workers: int | None = None,
-        progress: bool | None = None,
-        path: str | os.PathLike[str] | None = None,
-    ) -> BootstrapView:
-        """Draw responses from the fit, with new random effects, and refit the model to each.
-
-        Parameters
-        ----------
-        n : int
-            Number of replicates.
-        statistic : callable, optional
-            Function of a refitted model that returns a number, or a mapping of names to numbers.
-        rng : None, int, Generator or SeedSequence
-            Source of the draws.
-        kind : {"parametric"}
-            New random effects and new errors.
-        workers : int, optional
-            Threads; the replicates do not depend on them.
-        progress : bool, optional
-            Show a progress bar (needs tqdm); None shows it for long work in a terminal.
-        path : path, optional
-            Write the replicates as they come, and resume from the file to the same result.
-
-        Returns
-        -------
-        BootstrapView
-            replicates, confint, and how many failed. An interrupt returns what is done.
-        """
-        from mixedeffects.inference.bootstrap import bootstrap
-        from mixedeffects.results.lmm import result_of
-
-        of_result = None if statistic is None else lambda fit: statistic(result_of(fit))
-        return BootstrapView(
-            bootstrap(self, n, statistic=of_result, rng=rng, kind=kind, workers=workers, progress=progress, path=path)
-        )
 
     def emmeans(
         self,

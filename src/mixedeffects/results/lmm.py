@@ -197,7 +197,7 @@ class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, Diagnostic
             title=lmm_title(reml=self.reml, ddf=_TITLES.get(ddf or "")),
             formula=self.formula,
             criterion=self.criterion if self.reml else self._information(),
-            residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),  # type: ignore[arg-type]
+            residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),
             varcorr=self.varcorr,
             nobs=self.nobs,
             groups=tuple(self.ngroups.items()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
 _SHOWN = 20  # rows of a table that is printed
 
 
-class _View:
+class _View(ABC):
     """How a result prints: titles, the first rows of its table, its notes."""
 
     __slots__ = ()
 
-    def _table(self) -> Table:
-        raise NotImplementedError
+    @abstractmethod
+    def _table(self) -> Table: ...
 
-    def _titles(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _titles(self) -> list[str]: ...
 
     def _shown(self) -> tuple[pd.DataFrame, list[str]]:
         table = self._table()

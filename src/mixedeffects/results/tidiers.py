@@ -159,7 +159,7 @@ def augment(fit: LmmResult, data: Any = None) -> Any:
     """Build the table of `LmmResult.augment`."""
     model = fit.model
     hat, fitted = leverage(fit), fit_effects.linear_predictor(fit)
-    weights = np.ones(fit.nobs) if model.weights is None else model.weights
+    weights = model.row_weights
     added = {
         ".fitted": fitted,
         ".resid": residuals(fit),

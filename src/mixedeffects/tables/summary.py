@@ -107,7 +107,7 @@ class Summary:
     title: str
     formula: str
     criterion: float | InformationCriteria
-    residual_quantiles: tuple[float, float, float, float, float]
+    residual_quantiles: tuple[float, ...]
     varcorr: VarCorr
     nobs: int
     groups: tuple[tuple[str, int], ...]
