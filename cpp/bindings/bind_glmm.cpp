@@ -111,6 +111,7 @@ nb::dict to_dict(const me::Glmm &glmm, me::GlmmPoint e, bool gradient, bool join
             G.append(to_array(std::move(e.G[f]), {std::size_t(plan.blocks[f].k), std::size_t(plan.blocks[f].k)}));
         out["G"] = G;
     }
+    if (!e.curvature.empty()) out["curvature"] = to_array(std::move(e.curvature), {d, d});
     if (joint) out["XVX"] = to_array(std::move(e.XVX), {p, p});
     out["beta"] = to_array(std::move(e.beta), {p});
     const std::size_t n = e.eta.size();
@@ -160,17 +161,36 @@ void register_glmm(nb::module_ &m) {
         .def(
             "evaluate",
             [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, bool joint, bool expected,
-               bool gradient, double tolerance) {
+               bool gradient, double tolerance, bool curvature) {
                 const auto from = starting_modes(*self.glmm, theta, beta, start);
                 me::GlmmPoint e;
                 {
                     nb::gil_scoped_release release;
-                    e = self.glmm->evaluate(to_vector(theta), to_vector(beta), t, from, {joint, expected, gradient, tolerance, 100});
+                    e = self.glmm->evaluate(to_vector(theta), to_vector(beta), t, from,
+                                            {joint, expected, gradient, tolerance, 100, curvature});
                 }
                 return to_dict(*self.glmm, std::move(e), gradient, joint);
             },
             nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("joint"), nb::arg("expected"),
-            nb::arg("gradient"), nb::arg("tolerance"))
+            nb::arg("gradient"), nb::arg("tolerance"), nb::arg("curvature"))
+        .def(
+            "hessian",
+            [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, Dense steps, bool joint, bool expected,
+               int n_threads) {
+                const auto from = starting_modes(*self.glmm, theta, beta, start);
+                const std::size_t m = theta.shape(0) + (joint ? 0 : beta.shape(0)) + self.glmm->kernel().has_dispersion();
+                if (steps.shape(0) != m || from.empty()) throw std::invalid_argument("steps or start have the wrong length");
+                std::vector<double> found;
+                {
+                    nb::gil_scoped_release release;
+                    found = self.glmm->hessian(to_vector(theta), to_vector(beta), t, from, to_vector(steps),
+                                               {joint, expected, true}, n_threads);
+                }
+                if (found.empty()) found.assign(m * m, std::numeric_limits<double>::quiet_NaN());
+                return to_array(std::move(found), {m, m});
+            },
+            nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("steps"), nb::arg("joint"),
+            nb::arg("expected"), nb::arg("n_threads"))
         .def(
             "quadrature",
             [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, Rowwise nodes, Dense log_weights,

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/factors.hpp"
+#include "core/inner_products.hpp"
 #include "core/row_functionals.hpp"
 #include "core/sweep.hpp"
 
@@ -32,27 +33,50 @@ std::vector<double> apply(const std::vector<double> &S, const std::vector<double
     return b;
 }
 
+// Adds z'b of one block to every row.
+template <int KK>
+void add_effects(const WorkingRows &rows, std::size_t f, int k, const double *b, double *eta) {
+    const int K = KK ? KK : k;
+    const double *z = rows.Z[f];
+    const std::int32_t *codes = rows.codes[f];
+    for (std::int64_t r = 0; r < rows.n; ++r) {
+        const double *own = b + static_cast<std::size_t>(codes[r]) * K;
+        for (int a = 0; a < K; ++a) eta[r] += z[r * K + a] * own[a];
+    }
+}
+
 }  // namespace
 
 Glmm::Glmm(const CrossProducts &pattern, WorkingRows rows, const double *offset, std::vector<Entry> entries,
            std::shared_ptr<const Kernel> kernel)
     : rows_(std::move(rows)), offset_(offset), random_(pattern, rows_, entries, false), full_(pattern, rows_, entries, true),
-      kernel_(std::move(kernel)) {
+      variances_(random_.plan(), rows_), kernel_(std::move(kernel)) {
     d_.resize(rows_.n, kernel_->has_dispersion());
-    for (auto *v : {&observed_, &W_, &v_}) v->resize(rows_.n);
+    d_.by_row = false;
+    for (auto *v : {&observed_, &W_, &v_, &known_}) v->resize(rows_.n);
 }
 
-void Glmm::predict(State &state) const {
-    state.eta.resize(rows_.n);
+void Glmm::start_from_offset(std::vector<double> &eta) const {
+    if (offset_)
+        eta.assign(offset_, offset_ + rows_.n);
+    else
+        eta.assign(rows_.n, 0.0);
+}
+
+void Glmm::add_fixed(const std::vector<double> &beta, std::vector<double> &eta) const {
     for (std::int64_t r = 0; r < rows_.n; ++r) {
-        double eta = offset_ ? offset_[r] : 0.0;
-        for (int c = 0; c < rows_.p; ++c) eta += rows_.X[r * rows_.p + c] * state.beta[c];
-        for (std::size_t f = 0; f < state.b.size(); ++f) {
-            const int k = random_.plan().blocks[f].k;
-            const double *b = &state.b[f][static_cast<std::size_t>(rows_.codes[f][r]) * k];
-            for (int a = 0; a < k; ++a) eta += rows_.Z[f][r * k + a] * b[a];
-        }
-        state.eta[r] = eta;
+        double sum = 0.0;
+        for (int c = 0; c < rows_.p; ++c) sum += rows_.X[r * rows_.p + c] * beta[c];
+        eta[r] += sum;
+    }
+}
+
+void Glmm::add_modes(const std::vector<std::vector<double>> &b, std::vector<double> &eta) const {
+    for (std::size_t f = 0; f < b.size(); ++f) {
+        const int k = random_.plan().blocks[f].k;
+        if (k == 1) add_effects<1>(rows_, f, k, b[f].data(), eta.data());
+        else if (k == 2) add_effects<2>(rows_, f, k, b[f].data(), eta.data());
+        else add_effects<0>(rows_, f, k, b[f].data(), eta.data());
     }
 }
 
@@ -61,18 +85,25 @@ void Glmm::predict(State &state) const {
 // steps converge fast, and all that is asked of it is a factor.
 bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, const GlmmOptions &options, GlmmPoint &out) {
     Refill &refill = options.joint ? full_ : random_;
+    start_from_offset(known_);
+    if (!options.joint) add_fixed(state.beta, known_);
+    auto predict = [&](State &x) {
+        x.eta = known_;
+        if (options.joint) add_fixed(x.beta, x.eta);
+        add_modes(x.b, x.eta);
+    };
     predict(state);
     double loglik = (*kernel_)(state.eta.data(), t, 3, d_), penalty = dot(state.s, state.b);
     if (!std::isfinite(loglik)) return false;
     State whole, before;
     bool close = false;
     for (out.n_steps = 1; out.n_steps <= options.max_steps; ++out.n_steps) {
+        bool lent = false;
         for (std::int64_t r = 0; r < rows_.n; ++r) {
-            W_[r] = close || d_.d2[r] < 0.0 ? -d_.d2[r] : d_.expected[r];
-            double left = state.eta[r] - (offset_ ? offset_[r] : 0.0);  // the part that the solve explains
-            if (!options.joint)
-                for (int c = 0; c < rows_.p; ++c) left -= rows_.X[r * rows_.p + c] * state.beta[c];
-            v_[r] = W_[r] * left + d_.d1[r];
+            const bool lend = !close && d_.d2[r] >= 0.0;
+            lent = lent || lend;
+            W_[r] = lend ? d_.expected[r] : -d_.d2[r];
+            v_[r] = W_[r] * (state.eta[r] - known_[r]) + d_.d1[r];
         }
         refill(rows_, W_.data());
         const Response response = refill.response(rows_, v_.data());
@@ -112,9 +143,8 @@ bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, con
             move(state.eta, before.eta, 0.5);
         }
         if (!std::isfinite(loglik)) return false;
-        const bool was_close = close;
         close = gain < 1e-2;
-        if (gain < options.tolerance && (was_close || gain < 1e-4 * options.tolerance)) {
+        if (gain < options.tolerance && (!lent || gain < 1e-4 * options.tolerance)) {
             out.loglik = loglik;
             out.penalty = penalty;
             return true;
@@ -129,7 +159,7 @@ std::vector<double> Glmm::row_variances(const Sweep<double> &sweep) const {
     const Plan &plan = random_.plan();
     std::vector<double> out(rows_.n);
     if (plan.stages.size() == 1) {
-        fitted_variances(plan, sweep, rows_, out.data());
+        variances_.compute(plan, sweep, rows_, out.data());
         return out;
     }
     FunctionalRows rows;
@@ -140,6 +170,24 @@ std::vector<double> Glmm::row_variances(const Sweep<double> &sweep) const {
     return out;
 }
 
+// Average information in theta of the linear model with the weights W, sigma = 1 and the response that has this mode.
+std::vector<double> Glmm::average_information(const Factors<double> &factors, const Sweep<double> &sweep, const GlmmPoint &out) const {
+    const Plan &plan = random_.plan();
+    const std::size_t d = plan.entries.size();
+    std::vector<std::vector<double>> tangents;
+    for (const Entry &entry : plan.entries) {
+        tangents.emplace_back(plan.blocks[entry.block].k, 0.0);
+        tangents.back()[entry.row] = 1.0;
+    }
+    std::vector<double> curvature = InnerProducts(plan, sweep, factors, tangents).B;
+    for (std::size_t e = 0; e < d; ++e)
+        for (std::size_t f = 0; f < d; ++f) {
+            const Entry &x = plan.entries[e], &y = plan.entries[f];
+            if (x.block == y.block && x.column == y.column) curvature[e * d + f] += 2.0 * out.G[x.block][x.row * plan.blocks[x.block].k + y.row];
+        }
+    return curvature;
+}
+
 // The mode moves with the parameters. With a_i = (dW_i / d eta_i) z_i'Kz_i, the derivative of the log-determinant in
 // eta_i, q = K Z'a and r = Z'(a - WZq), the gradient is that of G_t = sum_j [H_j - s_j s_j' + (r_j s_j' + s_j r_j') / 2]
 // in theta, and X'(a - 2 d1 - WZq) in beta.
@@ -148,13 +196,19 @@ bool Glmm::differentiate(const State &state, const Factors<double> &factors, con
     const std::vector<double> variances = row_variances(sweep);
     std::vector<double> a(rows_.n);
     for (std::int64_t r = 0; r < rows_.n; ++r) a[r] = variances[r] * (options.expected ? d_.d_expected[r] : -d_.d3[r]);
-    Refill &refill = options.joint ? full_ : random_;
-    if (options.joint || options.expected) refill(rows_, observed_.data());  // what the mode depends on is the observed one
-    const Plan &plan = refill.plan();
-    const Response towards = refill.response(rows_, a.data());
-    Sweep<double> adjoint(plan, towards, factors);
-    if (!adjoint.up()) return false;
-    adjoint.solve();
+    const Plan &plan = random_.plan();
+    Effects adjoint;
+    if (options.joint || options.expected) {  // what the mode depends on is the observed information
+        Refill &refill = options.joint ? full_ : random_;
+        refill(rows_, observed_.data());
+        const Response towards = refill.response(rows_, a.data());
+        Sweep<double> other(refill.plan(), towards, factors);
+        if (!other.up()) return false;
+        other.solve();
+        adjoint = {std::move(other.modes), std::move(other.s), std::move(other.root.beta)};
+    } else {
+        adjoint = sweep.respond(random_.response(rows_, a.data()));
+    }
     std::vector<std::vector<double>> G = sweep.H;
     for (std::size_t f = 0; f < G.size(); ++f) {
         const int k = plan.blocks[f].k;
@@ -174,45 +228,61 @@ bool Glmm::differentiate(const State &state, const Factors<double> &factors, con
     out.G = std::move(G);
     out.beta_gradient.assign(options.joint ? 0 : rows_.p, 0.0);
     const bool dispersion = kernel_->has_dispersion();
+    if (options.joint && !dispersion) return true;
+    std::vector<double> moved(rows_.n, 0.0);
+    if (options.joint) add_fixed(adjoint.beta, moved);
+    add_modes(adjoint.modes, moved);
     for (std::int64_t r = 0; r < rows_.n; ++r) {
-        double zq = 0.0;
-        for (std::size_t f = 0; f < adjoint.modes.size(); ++f) {
-            const int k = plan.blocks[f].k;
-            for (int i = 0; i < k; ++i) zq += rows_.Z[f][r * k + i] * adjoint.modes[f][static_cast<std::size_t>(rows_.codes[f][r]) * k + i];
+        const double q = moved[r];
+        if (!options.joint) {
+            const double x = a[r] - 2.0 * d_.d1[r] - observed_[r] * q;
+            for (int c = 0; c < rows_.p; ++c) out.beta_gradient[c] += rows_.X[r * rows_.p + c] * x;
         }
-        if (options.joint)
-            for (int c = 0; c < rows_.p; ++c) zq += rows_.X[r * rows_.p + c] * adjoint.root.beta[c];
-        else
-            for (int c = 0; c < rows_.p; ++c) out.beta_gradient[c] += rows_.X[r * rows_.p + c] * (a[r] - 2.0 * d_.d1[r] - observed_[r] * zq);
-        if (dispersion) out.t_gradient += zq * d_.dt_d1[r] - 2.0 * d_.dt[r] + variances[r] * (options.expected ? d_.dt_expected[r] : -d_.dt_d2[r]);
+        if (dispersion) out.t_gradient += q * d_.dt_d1[r] - 2.0 * d_.dt[r] + variances[r] * (options.expected ? d_.dt_expected[r] : -d_.dt_d2[r]);
     }
     return true;
+}
+
+// Value and derivatives at a mode, where the derivatives of the rows have been computed.
+void Glmm::finish(const State &state, const Factors<double> &factors, const GlmmOptions &options, GlmmPoint &out) {
+    for (std::int64_t r = 0; r < rows_.n; ++r) observed_[r] = -d_.d2[r];
+    const auto &W = options.expected ? d_.expected : observed_;
+    random_(rows_, W.data());
+    std::fill(v_.begin(), v_.end(), 0.0);  // without curvature only the factor is wanted
+    if (options.curvature) {
+        add_modes(state.b, v_);
+        for (std::int64_t r = 0; r < rows_.n; ++r) v_[r] = W[r] * v_[r] + d_.d1[r];
+    }
+    const Response response = random_.response(rows_, v_.data());
+    Sweep<double> sweep(random_.plan(), response, factors);
+    if (!sweep.up()) return;
+    out.log_det = sweep.log_det();
+    out.value = out.penalty - 2.0 * out.loglik + out.log_det;
+    out.ok = std::isfinite(out.value);
+    if (!out.ok || !options.gradient) return;
+    sweep.down(false);
+    out.ok = differentiate(state, factors, sweep, options, out);
+    if (out.ok && options.curvature) out.curvature = average_information(factors, sweep, out);
+}
+
+Glmm::State Glmm::make_state(const Factors<double> &factors, const std::vector<double> &beta, std::vector<std::vector<double>> s) const {
+    State state;
+    state.beta = beta;
+    state.s = std::move(s);
+    for (std::size_t f = 0; f < state.s.size(); ++f) state.b.push_back(apply(factors.S[f], state.s[f], plan().blocks[f].k));
+    return state;
 }
 
 GlmmPoint Glmm::evaluate(const std::vector<double> &theta, const std::vector<double> &beta, double t,
                          const std::vector<std::vector<double>> &start, const GlmmOptions &options) {
     GlmmPoint out;
     const Factors<double> factors = make_factors(plan(), theta, {});
-    State state;
-    state.beta = beta;
-    for (std::size_t f = 0; f < plan().blocks.size(); ++f) {
-        const Block &block = plan().blocks[f];
-        state.s.push_back(start.empty() ? std::vector<double>(static_cast<std::size_t>(block.n_levels) * block.k, 0.0) : start[f]);
-        state.b.push_back(apply(factors.S[f], state.s[f], block.k));
-    }
+    std::vector<std::vector<double>> s = start;
+    if (s.empty())
+        for (const Block &block : plan().blocks) s.emplace_back(static_cast<std::size_t>(block.n_levels) * block.k, 0.0);
+    State state = make_state(factors, beta, std::move(s));
     if (!find_mode(state, factors, t, options, out)) return out;
-    for (std::int64_t r = 0; r < rows_.n; ++r) observed_[r] = -d_.d2[r];
-    random_(rows_, (options.expected ? d_.expected : observed_).data());
-    const Response response = random_.response(rows_, d_.d1.data());  // any: only the factor is wanted
-    Sweep<double> sweep(random_.plan(), response, factors);
-    if (!sweep.up()) return out;
-    out.log_det = sweep.log_det();
-    out.value = out.penalty - 2.0 * out.loglik + out.log_det;
-    out.ok = std::isfinite(out.value);
-    if (out.ok && options.gradient) {
-        sweep.down(false);
-        out.ok = differentiate(state, factors, sweep, options, out);
-    }
+    finish(state, factors, options, out);
     out.beta = std::move(state.beta);
     out.modes = std::move(state.b);
     out.s = std::move(state.s);

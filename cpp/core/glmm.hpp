@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/criterion.hpp"
+#include "core/fitted_variances.hpp"
 #include "core/kernel.hpp"
 #include "core/refill.hpp"
 #include "core/sweep.hpp"
@@ -26,6 +27,7 @@ struct GlmmPoint {
     std::vector<std::vector<double>> s;       // by block (n_levels, k): b = S s, where the next inner iteration may start
     std::vector<double> eta;                  // n
     std::vector<double> XVX;                  // p x p, where beta is part of the mode
+    std::vector<double> curvature;            // d x d, on request: average information of the linear model at the mode
 };
 
 struct GlmmOptions {
@@ -34,6 +36,7 @@ struct GlmmOptions {
     bool gradient = true;
     double tolerance = 1e-12;    // on what one more inner step would gain, in units of the criterion
     int max_steps = 100;
+    bool curvature = false;
 };
 
 class Glmm {
@@ -44,6 +47,14 @@ class Glmm {
     // Not thread-safe: the plans are refilled. `start` may be empty.
     GlmmPoint evaluate(const std::vector<double> &theta, const std::vector<double> &beta, double t,
                        const std::vector<std::vector<double>> &start, const GlmmOptions &options);
+
+    // Hessian (m x m) in theta, beta (unless it is part of the mode) and t by central differences of the gradient, `steps`
+    // apart to each side, at a point whose mode is known: its s, and its beta where that is part of the mode. The modes at
+    // the other points follow to first order, which leaves errors of the order of the differences themselves. Empty where
+    // a point fails.
+    std::vector<double> hessian(const std::vector<double> &theta, const std::vector<double> &beta, double t,
+                                const std::vector<std::vector<double>> &s, const std::vector<double> &steps,
+                                const GlmmOptions &options, int n_threads);
     const Plan &plan() const { return random_.plan(); }
     int p() const { return rows_.p; }
     const WorkingRows &rows() const { return rows_; }
@@ -54,18 +65,29 @@ class Glmm {
         std::vector<double> beta, eta;
         std::vector<std::vector<double>> b, s;
     };
-    void predict(State &state) const;
+    struct Tangent {  // of s, and of beta where it is part of the mode
+        std::vector<std::vector<double>> s;
+        std::vector<double> beta;
+    };
+    State make_state(const Factors<double> &factors, const std::vector<double> &beta, std::vector<std::vector<double>> s) const;
+    void add_fixed(const std::vector<double> &beta, std::vector<double> &eta) const;
+    void add_modes(const std::vector<std::vector<double>> &b, std::vector<double> &eta) const;
+    void start_from_offset(std::vector<double> &eta) const;
     bool find_mode(State &state, const Factors<double> &factors, double t, const GlmmOptions &options, GlmmPoint &out);
+    void finish(const State &state, const Factors<double> &factors, const GlmmOptions &options, GlmmPoint &out);
     bool differentiate(const State &state, const Factors<double> &factors, const Sweep<double> &sweep,
                        const GlmmOptions &options, GlmmPoint &out);
+    std::vector<double> average_information(const Factors<double> &factors, const Sweep<double> &sweep, const GlmmPoint &out) const;
+    std::vector<Tangent> tangents(const State &state, const Factors<double> &factors, const GlmmOptions &options);
     std::vector<double> row_variances(const Sweep<double> &sweep) const;
 
     WorkingRows rows_;
     const double *offset_;
     Refill random_, full_;
+    FittedVariances variances_;
     std::shared_ptr<const Kernel> kernel_;
     RowDerivatives d_;
-    std::vector<double> observed_, W_, v_;  // -d2; the weights of the step or of the log-determinant; scratch
+    std::vector<double> observed_, W_, v_, known_;  // -d2; the weights of the step; scratch; what the modes do not explain
 };
 
 }  // namespace me

@@ -7,6 +7,7 @@
 namespace me {
 
 struct RowDerivatives {
+    bool by_row = true;                      // whether the log-densities of the rows are wanted, or their sum alone
     std::vector<double> loglik;              // of each row, without what does not depend on eta or t
     std::vector<double> d1, d2, d3;          // of the log-density in eta
     std::vector<double> expected;            // minus the expectation of d2: a weight that is never negative
@@ -28,7 +29,7 @@ class Kernel {
 // Binomial proportions y of w trials with the logit link; `constant` is the sum of the logs of the binomial coefficients.
 class BinomialLogit : public Kernel {
   public:
-    BinomialLogit(std::int64_t n, const double *y, const double *w, double constant) : n_(n), y_(y), w_(w), constant_(constant) {}
+    BinomialLogit(std::int64_t n, const double *y, const double *w, double constant);
     bool has_dispersion() const override { return false; }
     double operator()(const double *eta, double t, int order, RowDerivatives &out) const override;
 
@@ -36,6 +37,7 @@ class BinomialLogit : public Kernel {
     std::int64_t n_;
     const double *y_, *w_;
     double constant_;
+    bool single_;  // every weight is 1
 };
 
 // Poisson counts y with weights w and the log link; `constant` is the sum of -w log(y!).

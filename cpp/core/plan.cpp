@@ -207,7 +207,7 @@ struct Builder {
         std::partial_sum(work.begin(), work.end(), work.begin());
         const auto half = std::lower_bound(work.begin(), work.end(), work.back() / 2) - work.begin();
         const double share = 2.0 * static_cast<double>(work.back()) / (static_cast<double>(plan.Q) * plan.Q * stage.n_nodes);
-        stage.crowded = plan.Q >= 32 && share > 0.1;
+        stage.crowded = plan.Q >= 16 && share > 0.1;
         if (work.back() < 200000)
             stage.halves = {0, plan.Q};
         else

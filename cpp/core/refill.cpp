@@ -24,6 +24,15 @@ void add_block(const WorkingRows &rows, int f, int p, const double *weights, Blo
     }
 }
 
+template <int KK>
+void add_product(const WorkingRows &rows, std::size_t f, int k, const double *v, double *target) {
+    const int K = KK ? KK : k;
+    const double *z = rows.Z[f];
+    const std::int32_t *codes = rows.codes[f];
+    for (std::int64_t r = 0; r < rows.n; ++r)
+        for (int a = 0; a < K; ++a) target[static_cast<std::size_t>(codes[r]) * K + a] += z[r * K + a] * v[r];
+}
+
 template <int KK, int KG>
 void add_pair(const WorkingRows &rows, int f, int g, int k, int kg, const std::vector<std::int64_t> &cell, const double *weights,
               double *values) {
@@ -98,6 +107,10 @@ Refill::Refill(const CrossProducts &pattern, const WorkingRows &rows, std::vecto
         }
 }
 
+Refill::Refill(const Refill &other)
+    : plan_(std::make_shared<Plan>(*other.plan_)), pairs_(other.pairs_), cell_(other.cell_), C_(other.C_),
+      D_from_(other.D_from_), D_to_(other.D_to_) {}
+
 // From the blocks and the pairs to the packed columns and the dense block.
 void Refill::put() {
     Plan &plan = *plan_;
@@ -149,14 +162,16 @@ Response Refill::response(const WorkingRows &rows, const double *v) const {
     const int p = plan_->p;
     out.yy = 1e300;  // only the modes are wanted, not what they leave of the sum of squares
     out.Xy.assign(p, 0.0);
-    for (const auto &block : plan_->blocks) out.Zy.emplace_back(static_cast<std::size_t>(block.n_levels) * block.k, 0.0);
-    for (std::int64_t row = 0; row < rows.n; ++row) {
-        for (int c = 0; c < p; ++c) out.Xy[c] += rows.X[row * rows.p + c] * v[row];
-        for (std::size_t f = 0; f < out.Zy.size(); ++f) {
-            const int k = plan_->blocks[f].k;
-            double *target = &out.Zy[f][static_cast<std::size_t>(rows.codes[f][row]) * k];
-            for (int a = 0; a < k; ++a) target[a] += rows.Z[f][row * k + a] * v[row];
-        }
+    if (p > 0)
+        for (std::int64_t row = 0; row < rows.n; ++row)
+            for (int c = 0; c < p; ++c) out.Xy[c] += rows.X[row * rows.p + c] * v[row];
+    for (std::size_t f = 0; f < plan_->blocks.size(); ++f) {
+        const Block &block = plan_->blocks[f];
+        out.Zy.emplace_back(static_cast<std::size_t>(block.n_levels) * block.k, 0.0);
+        double *target = out.Zy.back().data();
+        if (block.k == 1) add_product<1>(rows, f, 1, v, target);
+        else if (block.k == 2) add_product<2>(rows, f, 2, v, target);
+        else add_product<0>(rows, f, block.k, v, target);
     }
     return out;
 }

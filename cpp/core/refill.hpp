@@ -21,6 +21,8 @@ class Refill {
   public:
     // `pattern` are the cross-products of the rows under any weights; with_X: whether the plan has the columns of X.
     Refill(const CrossProducts &pattern, const WorkingRows &rows, std::vector<Entry> entries, bool with_X);
+    Refill(const Refill &other);  // a plan of its own
+    Refill &operator=(const Refill &) = delete;
 
     // Writes the cross-products under the weights into the plan.
     void operator()(const WorkingRows &rows, const double *weights);

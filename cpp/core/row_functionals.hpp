@@ -47,7 +47,4 @@ class RowFunctionals {
     std::vector<int> stage_of_;  // by block; -1 in the dense part
 };
 
-// z'Kz of the rows that the plan was made of, (n), for a plan with one eliminated factor.
-void fitted_variances(const Plan &plan, const Sweep<double> &sweep, const WorkingRows &rows, double *out);
-
 }  // namespace me

@@ -43,6 +43,12 @@ struct Workspace {
     int n_threads = 1;
 };
 
+// Modes and fixed effects under some response.
+struct Effects {
+    std::vector<std::vector<double>> modes, s;  // by block (n_levels, k): b = S s
+    std::vector<double> beta;                   // p
+};
+
 template <class T>
 class Sweep {
   public:
@@ -54,6 +60,7 @@ class Sweep {
     bool up();                 // false when a factorisation fails
     void down(bool variances);  // after up(): sums over levels, s, modes; conditional variances on request
     void solve();               // after up(), instead of down(): s and modes only
+    Effects respond(const Response &response) const;  // after down() or root.differentiate(), T = double
 
     T log_det() { return log_det_ + root.log_det; }
 
@@ -118,6 +125,8 @@ class Sweep {
     std::vector<T> collected_;  // by column: C W C' of every node, (n_nodes, k, k)
 };
 
+template <>
+Effects Sweep<double>::respond(const Response &response) const;
 template <>
 bool Sweep<double>::scatter_crowded();
 template <>

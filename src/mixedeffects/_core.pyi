@@ -151,7 +151,19 @@ class Glmm:
         expected: bool,
         gradient: bool,
         tolerance: float,
+        curvature: bool,
     ) -> dict[str, Any]: ...
+    def hessian(
+        self,
+        theta: _Floats,
+        beta: _Floats,
+        t: float,
+        start: list[_Floats],
+        steps: _Floats,
+        joint: bool,
+        expected: bool,
+        n_threads: int,
+    ) -> _Floats: ...
     def quadrature(
         self,
         theta: _Floats,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support import reference
 
+from mixedeffects.criterion.differences import hessian_by_differences
 from mixedeffects.criterion.laplace import laplace_criterion
 from mixedeffects.design import design
 from mixedeffects.families import (
@@ -96,6 +97,79 @@ def test_the_gradient_of_the_fast_approximation(family):
     np.testing.assert_allclose(point.gradient, gradient, rtol=0, atol=1e-6 * np.abs(gradient).max())
 
 
+@pytest.mark.parametrize("expected", [False, True])
+@pytest.mark.parametrize("random", RANDOM)
+@pytest.mark.parametrize(
+    "family", [Binomial("logit"), Binomial("probit"), Poisson("log"), NegativeBinomial("log")], ids=repr
+)
+def test_the_hessian_is_that_of_differences_with_modes_searched_for(family, random, expected):
+    criterion, x, _ = problem(family, RANDOM[random], expected=expected)
+    point = criterion(x)
+    step = np.full(len(x), 1e-4)
+    found = criterion.hessian(x, point, step)
+    searched = hessian_by_differences([lambda at: criterion(at, point).gradient], x, step)
+    np.testing.assert_allclose(found, searched, rtol=0, atol=1e-6 * np.abs(searched).max())
+    np.testing.assert_array_equal(criterion.hessian(x, point, step, 3), found)
+
+
+@pytest.mark.parametrize("family", [Binomial("logit"), Gamma("log")], ids=repr)
+def test_the_hessian_of_the_fast_approximation(family):
+    criterion, x, _ = problem(family, RANDOM["several"])
+    fast = criterion.with_joint(True)
+    d, p, _ = criterion.sizes
+    short = np.delete(x, np.arange(d, d + p))
+    point = fast(short, criterion(x))
+    step = np.full(len(short), 1e-4)
+    searched = hessian_by_differences([lambda at: fast(at, point).gradient], short, step)
+    np.testing.assert_allclose(fast.hessian(short, point, step), searched, rtol=0, atol=1e-6 * np.abs(searched).max())
+
+
+def test_the_hessian_at_the_edge_of_what_the_means_can_be_is_not_a_number():
+    criterion, x, _ = problem(Poisson("identity"), RANDOM["crossed"])
+    point = criterion(x)
+    assert np.isnan(criterion.hessian(x, point, np.full(len(x), 10.0))).all()
+
+
+@pytest.mark.parametrize("random", RANDOM)
+def test_the_curvature_is_average_information_of_the_linear_model_at_the_mode(random):
+    criterion, x, _ = problem(Binomial("probit"), RANDOM[random])
+    fast = criterion.with_joint(True)
+    layout, basis = criterion.layout, criterion.basis
+    theta = x[: criterion.sizes[0]]
+    point = fast(theta, criterion(x))
+    Z, at = [], 0
+    for term, T in zip(criterion.design.terms, basis.T, strict=True):
+        width = term.factor.n_levels * len(T)
+        whole = criterion.design.Z.toarray()[:, at : at + width]
+        Z.append(whole @ np.kron(np.eye(term.factor.n_levels), np.linalg.inv(T)))
+        at += width
+    factors = layout.factors(theta)
+    W = -criterion.family.derivatives(criterion.design.y, point.raw["eta"], criterion.design.row_weights, 0.0).d2
+    levels = [term.factor.n_levels for term in criterion.design.terms]
+    V = np.diag(1.0 / W) + sum(
+        z @ np.kron(np.eye(J), L @ L.T) @ z.T for z, J, L in zip(Z, levels, factors, strict=True)
+    )
+    inverse = np.linalg.inv(V)
+    modes = [raw[:, layout.columns_of(i)] for i, raw in enumerate(by_term(layout, point.raw["modes"]))]
+    Py = [solve_modes(L, b) for L, b in zip(factors, modes, strict=True)]
+    moved = []
+    for i, L in enumerate(factors):
+        for c in range(len(L)):
+            for r in range(c, len(L)):
+                E = np.zeros_like(L)
+                E[r, c] = 1.0
+                dS = E @ L.T + L @ E.T
+                moved.append((i, r, c, Z[i] @ (Py[i] @ dS).ravel()))
+    G = [point.raw["G"][layout.block_of[i]][layout.columns_of(i), layout.columns_of(i)] for i in range(len(factors))]
+    dense = np.array(
+        [
+            [v @ inverse @ w + (2.0 * G[i][r, s] if (i, c) == (j, e) else 0.0) for j, s, e, w in moved]
+            for i, r, c, v in moved
+        ]
+    )
+    np.testing.assert_allclose(point.raw["curvature"], dense, rtol=0, atol=1e-7 * np.abs(dense).max())
+
+
 @pytest.mark.parametrize("family", [Binomial("probit"), Poisson("log"), NegativeBinomial("log")], ids=repr)
 def test_the_value_is_the_dense_one(family):
     criterion, x, trials = problem(family, RANDOM["several"])
@@ -114,6 +188,16 @@ def test_the_value_is_the_dense_one(family):
     M = ZL.T @ (-found.d2[:, None] * ZL) + np.eye(len(u))
     loglik = family.loglik(arrays.y, fixed + ZL @ u, trials, t).sum()
     assert criterion(x).value == pytest.approx(u @ u - 2 * loglik + np.linalg.slogdet(M)[1], rel=1e-11)
+
+
+def by_term(layout, blocks):
+    """Return for every term the array of its block."""
+    return [blocks[layout.block_of[i]] for i in range(len(layout.widths))]
+
+
+def solve_modes(L, b):
+    """Return s with b = S s, S = LL'."""
+    return np.linalg.solve(L @ L.T, b.T).T
 
 
 def block_diagonal(blocks):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixedeffects.criterion.differences import hessian_by_differences
 from mixedeffects.criterion.laplace import INNER, LaplaceCriterion, LaplacePoint
 from mixedeffects.errors import DataError
 
@@ -138,6 +139,14 @@ class AgqCriterion:
         if np.isfinite(point.value) and zero.any() and not zero.all():
             self._differentiate_at_boundary(point, theta, beta, t, zero)
         return point
+
+    def hessian(
+        self, x: NDArray[np.float64], near: LaplacePoint, step: NDArray[np.float64], n_threads: int = 1
+    ) -> NDArray[np.float64]:
+        """Hessian by central differences of the gradient, as of a `LaplaceCriterion`."""
+        copies = [self, *(self.twin() for _ in range(1, n_threads))] if self.compiled else [self]
+        gradients = [lambda x, copy=copy: copy(x, near).gradient for copy in copies]
+        return hessian_by_differences(gradients, x, step)
 
     def _at(
         self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]

@@ -143,7 +143,8 @@ def levels_of(factor: Factor) -> list[Hashable]:
 def _coded(
     codes: NDArray[np.int32], levels: list[Hashable], contrasts: Contrasts, reduced_rank: bool
 ) -> FactorValues[dict[Hashable, NDArray[np.float64]]]:
-    matrix = np.asarray(contrasts.get_coding_matrix(levels, reduced_rank=reduced_rank), dtype=np.float64)
+    # The public method wraps the same numbers in a data frame, which costs more than all else here.
+    matrix = np.asarray(contrasts._get_coding_matrix(levels, reduced_rank=reduced_rank), dtype=np.float64)
     names = tuple(contrasts.get_coding_column_names(levels, reduced_rank=reduced_rank))
     columns = {field: np.ascontiguousarray(matrix[:, j]).take(codes) for j, field in enumerate(names)}
     return FactorValues(

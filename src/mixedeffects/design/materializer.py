@@ -13,6 +13,7 @@ from formulaic.materializers import PandasMaterializer
 from formulaic.materializers.types import FactorValues
 from formulaic.transforms.contrasts import Contrasts, PolyContrasts, TreatmentContrasts
 from formulaic.utils.stateful_transforms import stateful_transform
+from formulaic.utils.variables import Variable
 from interface_meta import override
 
 from mixedeffects.design.coding import categorical, fitted_codes, levels_of, resolve
@@ -109,9 +110,12 @@ class Materializer(PandasMaterializer):  # type: ignore[misc]
         kind = self._fitted_kinds.get(name)
         if kind == "numerical" and isinstance(column, Factor):
             raise DataError(f"{name!r} was numeric when the model was fitted and holds categories now")
+        if isinstance(column, Factor):  # its operand, which costs as much as its columns, is not wanted here
+            values = categorical(name, column, self._coding(name, column))
+            return values, {Variable(name, roles=("value",), source="data")}
         values, variables = super()._lookup(name)
         boolean = isinstance(column, np.ndarray) and column.dtype.kind == "b" and kind is None
-        if isinstance(column, Factor) or boolean or (kind == "categorical" and column is not None):
+        if boolean or (kind == "categorical" and column is not None):
             factor = _as_factor(name, column)
             values = categorical(name, factor, self._coding(name, factor))
         return values, variables

@@ -11,7 +11,7 @@ from mixedeffects.errors import ConvergenceError
 from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
 from mixedeffects.optimize.minimize import without_small
-from mixedeffects.optimize.quasi_newton import descend, differences
+from mixedeffects.optimize.quasi_newton import descend
 from mixedeffects.optimize.record import Known, Optimum, TracePoint
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     Criterion: TypeAlias = LaplaceCriterion | AgqCriterion
 
-_ROUGH, _CLOSE = 1e-2, 1e-8  # decrements at which the fast approximation and the search by learnt curvature end
+_ROUGH, _CLOSE = 0.1, 1e-8  # decrements at which the fast approximation and the search by learnt curvature end
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
 _ROUNDING = 1e-14  # decrement that no step could improve
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
 _LEAST_START = 0.1  # diagonal of a factor in the working columns, to begin with
-_INNER_ROUGH = 1e-4  # what one more inner step may gain while a start is looked for
+_INNER_ROUGH = 1e-2  # what one more inner step may gain while a start is looked for
 _WORTH_A_THREAD = 5000  # rows times parameters
 _FREE = 1e-7  # of the criterion: what a point on the boundary may cost
 _POLISHES = 4
@@ -65,7 +65,7 @@ class LaplaceMinimum:
 
 
 class _Count:
-    """The criterion, counting its evaluations."""
+    """The criterion, counting its evaluations; two for each parameter of a Hessian."""
 
     def __init__(self, criterion: Criterion) -> None:
         self.criterion, self.n = criterion, 0
@@ -73,6 +73,21 @@ class _Count:
     def __call__(self, x: NDArray[np.float64], near: Any) -> LaplacePoint:
         self.n += 1
         return self.criterion(x, near)
+
+    def hessian(
+        self, x: NDArray[np.float64], point: LaplacePoint, curvature: NDArray[np.float64], n_threads: int
+    ) -> NDArray[np.float64]:
+        """Exact Hessian, with steps of a size that goes with the parameters' uncertainty."""
+        step = _STEP / np.sqrt(_diagonal(curvature))
+        for shorter in (1.0, 1.0 / 32.0):  # a mean that cannot be may lie next to the minimum
+            self.n += 2 * len(x)
+            found = self.criterion.hessian(x, point, shorter * step, n_threads)
+            if np.isfinite(found).all():
+                return found
+        raise ConvergenceError(
+            "the criterion cannot be computed next to the point that was found, because means there are impossible; "
+            "look for a link that keeps the means within the family's range"
+        )
 
 
 def minimize_laplace(
@@ -108,7 +123,15 @@ def minimize_laplace(
     fast = _Count(criterion if criterion.joint else criterion.with_joint(True, inner=_INNER_ROUGH))
     start, curvature = _start(criterion, control)
     near = _first(criterion, start)
-    found = descend(fast, start, curvature, tolerance=_ROUGH, max_evaluations=control.max_evaluations, near=near)
+    found = descend(
+        fast,
+        start,
+        curvature,
+        tolerance=_ROUGH,
+        max_evaluations=control.max_evaluations,
+        near=near,
+        renewed=_with_information,
+    )
     if not np.isfinite(found.point.value):
         raise ConvergenceError(
             "the response has no mode at the starting value: the inner iteration fails. Look for a response that the "
@@ -122,11 +145,10 @@ def minimize_laplace(
         x, B, point = found.x, found.curvature, found.point
         trace += found.trace
     function = fast if criterion.joint else count
-    parallel = criterion.compiled and control.n_threads > 1 and criterion.design.nobs * len(x) > _WORTH_A_THREAD
-    twins = [_Count(criterion.twin())] if parallel else []
+    n_threads = control.n_threads if criterion.design.nobs * len(x) > _WORTH_A_THREAD else 1
     for _ in range(_POLISHES):
         x, point = _canonical(function, x, point)
-        hessian = differences([function, *twins], x, point, _STEP / np.sqrt(_diagonal(B)))
+        hessian = function.hessian(x, point, B, n_threads)
         exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, first=point, learn=False)
         trace += exact.trace[1:]
         x, point, B = exact.x, exact.point, hessian
@@ -136,8 +158,7 @@ def minimize_laplace(
     last = descend(function, x, hessian, tolerance=_ROUNDING, max_evaluations=1, first=point, learn=False)
     trace += last.trace[1:]
     x, point = _canonical(function, last.x, last.point)  # the steps lead close to a zero, not to it
-    n_evaluations = fast.n + count.n + sum(twin.n for twin in twins)
-    return _minimum(criterion, terms, x, point, hessian, trace, n_evaluations, last.decrement)
+    return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
 
 
 def _start(criterion: Criterion, control: Control) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -173,6 +194,15 @@ def _first(criterion: Criterion, start: NDArray[np.float64]) -> LaplacePoint | N
 
     zero = [np.zeros((J, k)) for J, k in zip(criterion.layout.n_levels, criterion.layout.block_widths, strict=True)]
     return LaplacePoint(value=np.inf, gradient=np.empty(0), raw={"beta": criterion.basis.R @ beta, "s": zero})
+
+
+def _with_information(point: LaplacePoint, learnt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average information of the linear model at the mode in place of what was learnt of theta."""
+    information = point.raw["curvature"]
+    d = len(information)
+    out = learnt.copy()
+    out[:d, :d] = information
+    return out
 
 
 def _with_beta(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -11,12 +10,11 @@ import numpy as np
 from mixedeffects.optimize.record import TracePoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 _LEAST = 1e-8  # of the largest curvature: flatter directions count as flat
 _WIDEST = 1e6
+_SHIFTS, _NEAR_RADIUS = 50, 0.01  # Newton steps towards a shift that keeps to the radius, and how well it does
 
 
 class Point(Protocol):
@@ -37,12 +35,19 @@ class Point(Protocol):
 
 
 PointT = TypeVar("PointT", bound=Point)
+PointC = TypeVar("PointC", bound=Point, contravariant=True)
 
 
 class Function(Protocol[PointT]):
     """The function; `near` is the best point so far, from which an inner iteration may start."""
 
     def __call__(self, x: NDArray[np.float64], near: PointT | None) -> PointT: ...  # noqa: D102
+
+
+class Renewed(Protocol[PointC]):
+    """What is known of the curvature at a point, in place of what was learnt."""
+
+    def __call__(self, point: PointC, learnt: NDArray[np.float64]) -> NDArray[np.float64]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +91,7 @@ def descend(
     near: PointT | None = None,
     first: PointT | None = None,
     learn: bool = True,
+    renewed: Renewed[PointT] | None = None,
 ) -> Descent[PointT]:
     """Minimize a smooth function.
 
@@ -107,6 +113,8 @@ def descend(
         The function at the start, where it is known: one call less.
     learn : bool
         Update the curvature; otherwise it is kept, as is right for an exact Hessian near the minimum.
+    renewed : callable, optional
+        Puts what is known of the curvature at an accepted point in place of what was learnt.
 
     Returns
     -------
@@ -123,14 +131,15 @@ def descend(
     """
     x, B, radius = start, curvature, 1.0
     best = function(x, near) if first is None else first
-    trace = []
-    n = int(first is None)
-    decrement = _decrement(B, best.gradient) if np.isfinite(best.value) else np.inf
-    trace.append(TracePoint(best.value, decrement, radius, 0.0, True, not learn))
-    while np.isfinite(best.value) and decrement >= tolerance and n < max_evaluations and radius > 1e-12:
-        scale = _scale(B)
-        step = _step(B, best.gradient, radius, scale)
-        length = float(np.linalg.norm(step * scale))
+    n, finite = int(first is None), bool(np.isfinite(best.value))
+    if finite and renewed is not None:
+        B = renewed(best, B)
+    model = _Model(B, best.gradient) if finite else None
+    decrement = np.inf if model is None else model.decrement()
+    trace = [TracePoint(best.value, decrement, radius, 0.0, True, not learn)]
+    while model is not None and decrement >= tolerance and n < max_evaluations and radius > 1e-12:
+        step = model.step(radius)
+        length = float(np.linalg.norm(step * model.scale))
         trial = function(x + step, best)
         n += 1
         predicted = float(best.gradient @ step + 0.5 * step @ B @ step)
@@ -139,14 +148,17 @@ def descend(
         ratio = change / predicted if predicted < 0.0 else -1.0
         accepted = bool(ratio > 1e-4 or (-predicted < tolerance + noise and change <= noise))
         if learn and np.isfinite(trial.value):
-            B = _learnt(B, step, trial.gradient - best.gradient)
+            B = _learnt(B, step, trial.gradient - best.gradient, model.scale)
         if ratio > 0.75:
             radius = min(max(radius, 3.0 * length), _WIDEST)
         elif ratio < 0.25 or not np.isfinite(trial.value):
             radius = 0.25 * length
         if accepted:
             x, best = x + step, trial
-        decrement = _decrement(B, best.gradient)
+            if renewed is not None:
+                B = renewed(best, B)
+        model = _Model(B, best.gradient)
+        decrement = model.decrement()
         trace.append(TracePoint(trial.value, decrement, radius, length, accepted, not learn))
     return Descent(
         x=x,
@@ -159,91 +171,43 @@ def descend(
     )
 
 
-def differences(
-    functions: Sequence[Function[PointT]], x: NDArray[np.float64], near: PointT, step: NDArray[np.float64]
+class _Model:
+    """The quadratic model at a point, by the eigenvalues of the curvature in units in which its diagonal is 1."""
+
+    def __init__(self, B: NDArray[np.float64], gradient: NDArray[np.float64]) -> None:
+        diagonal = np.abs(np.diag(B))
+        self.scale = np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300)))
+        self.values, self.vectors = np.linalg.eigh(B / np.outer(self.scale, self.scale))
+        self.g = self.vectors.T @ (gradient / self.scale)
+        self.floor = _LEAST * max(1.0, float(np.abs(self.values).max(initial=0.0)))
+
+    def decrement(self) -> float:
+        """Half of g'|B|^-1 g."""
+        return float(0.5 * np.sum(self.g**2 / np.maximum(np.abs(self.values), self.floor)))
+
+    def step(self, radius: float) -> NDArray[np.float64]:
+        """The minimum of the model within the radius, in scaled units: (B + shift) step = -g [1]_.
+
+        References
+        ----------
+        .. [1] More & Sorensen (1983), SIAM Journal on Scientific and Statistical Computing 4, 553-572,
+           doi:10.1137/0904038.
+        """
+        values = self.values + max(0.0, self.floor - float(self.values.min(initial=self.floor)))
+        for _ in range(_SHIFTS):
+            step = -self.g / values
+            length = float(np.sqrt(step @ step))
+            if length <= (1.0 + _NEAR_RADIUS) * radius:
+                break
+            values = values + (length / radius - 1.0) * length**2 / float(np.sum(step**2 / values))
+        return np.asarray(self.vectors @ step / self.scale, dtype=np.float64)
+
+
+def _learnt(
+    B: NDArray[np.float64], step: NDArray[np.float64], change: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Hessian by central differences of the exact gradient, (m, m).
-
-    Parameters
-    ----------
-    functions : sequence of Function
-        Copies of one function, each used by one thread at a time; one is enough.
-    x : ndarray (m,)
-        Where.
-    near : Point
-        The function there.
-    step : ndarray (m,)
-        Half the distance between the two points of each parameter.
-    """
-
-    def row(function: Function[PointT], i: int) -> NDArray[np.float64]:
-        e = np.zeros(len(x))
-        e[i] = step[i]
-        change = function(x + e, near).gradient - function(x - e, near).gradient
-        return np.asarray(change / (2.0 * step[i]), dtype=np.float64)
-
-    def share(k: int) -> list[NDArray[np.float64]]:
-        return [row(functions[k], i) for i in range(k, len(x), len(functions))]
-
-    if len(functions) == 1:
-        shares = [share(0)]
-    else:
-        with ThreadPoolExecutor(len(functions)) as pool:
-            shares = list(pool.map(share, range(len(functions))))
-    H = np.empty((len(x), len(x)))
-    for k, rows in enumerate(shares):
-        H[k :: len(functions)] = np.array(rows).reshape(-1, len(x))
-    return np.asarray(0.5 * (H + H.T), dtype=np.float64)
-
-
-def _scale(B: NDArray[np.float64]) -> NDArray[np.float64]:
-    diagonal = np.abs(np.diag(B))
-    return np.asarray(np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300))), dtype=np.float64)
-
-
-def _eigen(B: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Eigenvalues and vectors of the curvature in units in which its diagonal is 1."""
-    scale = _scale(B)
-    values, vectors = np.linalg.eigh(B / np.outer(scale, scale))
-    return values, vectors, scale
-
-
-def _decrement(B: NDArray[np.float64], gradient: NDArray[np.float64]) -> float:
-    values, vectors, scale = _eigen(B)
-    g = vectors.T @ (gradient / scale)
-    floor = _LEAST * max(1.0, float(np.abs(values).max(initial=0.0)))
-    return float(0.5 * np.sum(g**2 / np.maximum(np.abs(values), floor)))
-
-
-def _step(
-    B: NDArray[np.float64], gradient: NDArray[np.float64], radius: float, scale: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The minimum of the quadratic model within the radius, in scaled units."""
-    values, vectors, _ = _eigen(B)
-    g = vectors.T @ (gradient / scale)
-    floor = _LEAST * max(1.0, float(np.abs(values).max(initial=0.0)))
-
-    def at(shift: float) -> NDArray[np.float64]:
-        return np.asarray(-g / (values + shift), dtype=np.float64)
-
-    low = max(0.0, floor - float(values.min(initial=floor)))
-    step = at(low)
-    if np.linalg.norm(step) > radius:
-        low, high = max(low, 1e-12), 1e12
-        for _ in range(80):
-            middle = np.sqrt(low * high)
-            if np.linalg.norm(at(middle)) > radius:
-                low = middle
-            else:
-                high = middle
-        step = at(high)
-    return np.asarray(vectors @ step / scale, dtype=np.float64)
-
-
-def _learnt(B: NDArray[np.float64], step: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
-    scale = _scale(B)  # products are compared with lengths in units in which they can be
-
     def length(of_step: NDArray[np.float64], of_gradient: NDArray[np.float64]) -> float:
+        # Products are compared with lengths in units in which they can be.
         return float(np.linalg.norm(of_step * scale) * np.linalg.norm(of_gradient / scale))
 
     along = B @ step
