@@ -10,7 +10,7 @@ DEV := .venv
 DEMO := .venv-demo
 WHEEL := .venv-wheel
 BENCH := .venv-bench
-RIVALS := glmm mixedlm mixedlm-rs lme-python statsmodels
+RIVALS := glmm mixedlm mixedlm-rs lme-python statsmodels gpboost
 
 CORE := CMakeLists.txt $(shell find cpp -type f -name '*.?pp')
 SOURCES := $(CORE) pyproject.toml $(shell find src -type f -not -name '*.pyc')

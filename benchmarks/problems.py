@@ -26,6 +26,7 @@ class Problem:
     title: str
     data: str  # a key of DATA
     formula: str
+    family: str = "gaussian"  # or binomial, poisson: fitted by the Laplace approximation
     reml: bool = True
     expected: float  # REML criterion, or -2 log-likelihood, at the optimum
     factors: tuple[str, ...]  # columns to read as categories
@@ -105,6 +106,40 @@ PROBLEMS = {
             fixed="y ~ x",
             group="g",
         ),
+        Problem(
+            name="verbagg",
+            title="VerbAgg, binary, two crossed factors (7,584 rows, 316 and 24 levels)",
+            data="VerbAgg",
+            formula="yes ~ Anger + Gender + btype + situ + (1 | id) + (1 | item)",
+            family="binomial",
+            expected=8151.39971974201,
+            factors=("Gender", "btype", "situ", "id", "item"),
+            fixed="yes ~ Anger + Gender + btype + situ",
+            group=None,
+        ),
+        Problem(
+            name="contraception",
+            title="Contraception, binary, random slope (1,934 rows, 60 levels)",
+            data="Contraception",
+            formula="yes ~ age + age2 + urban + livch + (urban | district)",
+            family="binomial",
+            expected=2360.610285433981,
+            factors=("urban", "livch", "district"),
+            fixed="yes ~ age + age2 + urban + livch",
+            group="district",
+            slopes="~urban",
+        ),
+        Problem(
+            name="counts_100k",
+            title="100,000 counts, two crossed factors of 1,000 levels",
+            data="counts_100k",
+            formula="y ~ x + (1 | a) + (1 | b)",
+            family="poisson",
+            expected=324800.0917093707,
+            factors=("a", "b"),
+            fixed="y ~ x",
+            group=None,
+        ),
     )
 }
 
@@ -135,6 +170,22 @@ def intercepts_500k() -> Columns:
     return {"y": y, "x": x, "g": codes}
 
 
+def counts_100k() -> Columns:
+    """Counts of mean exp(0.5 + 0.3 x + a + b), sd 0.5 and 0.4; every row draws its two levels."""
+    rng = np.random.default_rng(20266)
+    a, b = rng.integers(0, 1000, (2, 100_000))
+    x = rng.standard_normal(a.size)
+    eta = 0.5 + 0.3 * x + 0.5 * rng.standard_normal(1000)[a] + 0.4 * rng.standard_normal(1000)[b]
+    return {"y": rng.poisson(np.exp(eta)), "x": x, "a": a, "b": b}
+
+
+def binary(name: str, response: str, **further: Callable[[Columns], np.ndarray]) -> Columns:
+    """Return a shipped data set with its yes/no response as 0 and 1, and further columns."""
+    columns = shipped(name)
+    made = {"yes": (columns[response] == "Y").astype(int)} | {key: make(columns) for key, make in further.items()}
+    return {**columns, **made}
+
+
 def shipped(name: str) -> Columns:
     """Return a data set that comes with the package."""
     import mixedeffects as me
@@ -160,6 +211,9 @@ DATA: dict[str, Callable[[], Columns]] = {
     "Chem97": lambda: shipped("Chem97"),
     "slopes_1m": slopes_1m,
     "intercepts_500k": intercepts_500k,
+    "VerbAgg": lambda: binary("VerbAgg", "r2"),
+    "Contraception": lambda: binary("Contraception", "use", age2=lambda columns: columns["age"] ** 2),
+    "counts_100k": counts_100k,
 }
 
 

@@ -36,12 +36,14 @@ SLOW = 10.0  # seconds a fit; slower ones are run in two rounds only
 LIBRARIES = {
     "ours": ("mixedeffects", "ours.py"),
     "lme4": (None, "lme4.R"),
+    "glmmTMB": (None, "glmmTMB.R"),
     "glmm": ("glmm", "rival_glmm.py"),
     "glmm-defaults": ("glmm", "rival_glmm.py", "defaults"),
     "mixedlm": ("mixedlm", "rival_mixedlm.py"),
     "mixedlm-rs": ("mixedlm-rs", "rival_mixedlm_rs.py"),
     "lme-python": ("lme-python", "rival_lme_python.py"),
     "statsmodels": ("statsmodels", "rival_statsmodels.py"),
+    "gpboost": ("gpboost", "rival_gpboost.py"),
 }
 
 
@@ -98,13 +100,18 @@ def judge(problem: Problem, criterion: float) -> str:
     return "agrees"
 
 
+def warm_up(problem: Problem) -> Problem:
+    """Return the small problem of the same kind."""
+    return PROBLEMS["sleepstudy" if problem.family == "gaussian" else "contraception"]
+
+
 def compare(problem: Problem, libraries: list[str], options: argparse.Namespace) -> tuple[dict[str, Cell], dict]:
     """Run all rounds of one problem."""
     cells: dict[str, Cell] = defaultdict(Cell)
     versions: dict[str, dict[str, object]] = {}
     job = {
         "problem": problem.record(),
-        "warm_up": PROBLEMS["sleepstudy"].record(),
+        "warm_up": warm_up(problem).record(),
         "seconds": options.seconds,
         "at_most": 500,
     }
@@ -170,7 +177,7 @@ def main() -> None:
     table, versions = [], {}
     for name in options.problems.split(","):
         problem = PROBLEMS[name]
-        for data in {problem.data, "sleepstudy"}:
+        for data in {problem.data, warm_up(problem).data}:
             ensure_data(data)
         cells, seen = compare(problem, libraries, options)
         versions |= {library: found for library, found in seen.items() if found}

@@ -50,16 +50,25 @@ def main(
     refitter: Callable[[Problem, Any], Callable[[np.ndarray], Any]] | None = None,
     prepare: Callable[[pd.DataFrame], Any] = lambda frame: frame,
     crossed: bool = True,
+    generalized: bool = False,
+    slopes: bool = True,
 ) -> None:
     """Run one problem: argv[1] is the job as JSON (problem, warm-up problem, seconds, at_most)."""
     warnings.simplefilter("ignore")
     job = json.loads(sys.argv[1])
     problem = job["problem"]
     report: dict[str, Any] = {"version": version(distribution), "python": platform.python_version()}
-    if (problem["group"] is None and not crossed) or (problem["refit"] and refitter is None):
+    unable = (
+        (problem["group"] is None and not crossed),
+        (problem["refit"] and refitter is None),
+        (problem["family"] != "gaussian" and not generalized),
+        (problem["slopes"] and not slopes),
+    )
+    if any(unable):
         print(json.dumps(report | {"unsupported": True}))
         return
-    fit(job["warm_up"], prepare(read(job["warm_up"])))
+    if slopes or not job["warm_up"]["slopes"]:
+        fit(job["warm_up"], prepare(read(job["warm_up"])))
     pandas = read(problem)
     frame = prepare(pandas)
     limits = {"at_least": 1, "seconds": job["seconds"], "at_most": job["at_most"]}

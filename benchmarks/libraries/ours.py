@@ -9,11 +9,13 @@ from mixedeffects.fit.refitter import Refitter
 
 
 def fit(problem, frame):
-    return me.lmer(problem["formula"], frame, reml=problem["reml"])
+    if problem["family"] == "gaussian":
+        return me.lmer(problem["formula"], frame, reml=problem["reml"])
+    return me.glmer(problem["formula"], frame, family=problem["family"])
 
 
 def refitter(problem, frame):
     return Refitter(fit(problem, frame))
 
 
-clock.main("mixedeffects", fit, lambda fitted: fitted.criterion, refitter=refitter)
+clock.main("mixedeffects", fit, lambda fitted: fitted.criterion, refitter=refitter, generalized=True)

@@ -11,7 +11,9 @@ EXTRA = {} if "defaults" in sys.argv[2:] else {"wald_se": "rx", "satterthwaite":
 
 
 def fit(problem, frame):
-    return glmm.fit(frame, problem["formula"], reml=problem["reml"], **EXTRA)
+    if problem["family"] == "gaussian":
+        return glmm.fit(frame, problem["formula"], reml=problem["reml"], **EXTRA)
+    return glmm.fit(frame, problem["formula"], family=problem["family"], **EXTRA)
 
 
-clock.main("glmm", fit, lambda fitted: -2 * fitted.loglik)
+clock.main("glmm", fit, lambda fitted: -2 * fitted.loglik, generalized=True)
