@@ -47,6 +47,7 @@ NAMES = {
     "lmer",
     "parse",
     "ridge_equivalent",
+    "sae",
     "within_between",
 }
 
