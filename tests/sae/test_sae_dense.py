@@ -139,7 +139,7 @@ def test_area_level(method):
 @pytest.mark.filterwarnings("ignore::mixedeffects.SingularFitWarning")
 def test_the_bootstrap_estimates_what_drawing_effects_and_errors_estimates(unbalanced):
     """Both are means over the same law; the plain one draws the population's means themselves."""
-    x_bar, N = np.linspace(-1.0, 1.0, 7), np.array([4.0, 5.0, 9.0, 8.0, 40.0, 50.0, 7.0])
+    x_bar, N = np.linspace(-1.0, 1.0, 7), np.array([4.0, 5.0, 9.0, 8.0, 40.0, 50.0, 70.0])
     keywords = {"area": "g", "population_means": {"g": np.arange(7), "x": x_bar, "N": N}, "population_sizes": "N"}
     found = me.sae.unit_level("y ~ x", unbalanced, mse="bootstrap", n_bootstrap=1000, rng=1, **keywords)
     x, g = unbalanced["x"], unbalanced["g"]
