@@ -96,8 +96,9 @@ def test_defaults_of_lmer():
 def documented() -> list[tuple[str, object]]:
     """Every public function, class, method and property, with its name."""
     found = []
-    for name in sorted(NAMES - {"datasets"}):
-        thing = getattr(me, name)
+    things = {name: getattr(me, name) for name in sorted(NAMES - {"datasets"})}
+    things |= {f"sae.{name}": getattr(me.sae, name) for name in me.sae.__all__}
+    for name, thing in things.items():
         found.append((name, thing))
         if inspect.isclass(thing):
             found += [

@@ -26,9 +26,7 @@ def test_milk(milk, values, method):
 
 def test_corn(corn, counties, values):
     expected = values["BHF_corn"]
-    found = me.sae.unit_level(
-        CORN, corn, area="County", population_means=counties, population_sizes="PopnSegments"
-    )
+    found = me.sae.unit_level(CORN, corn, area="County", population_means=counties, population_sizes="PopnSegments")
     np.testing.assert_allclose(found.eblup, [row["eblup"] for row in expected["eblup"]], atol=1e-5)
     np.testing.assert_array_equal(found.n, [row["sampsize"] for row in expected["eblup"]])
     components = [expected["refvar"], expected["errorvar"]]

@@ -67,7 +67,7 @@ def area_level(
         Source of the bootstrap's draws.
     unsampled : {"error", "synthetic", "drop"}
         What to do about areas whose y is missing: x'beta is their synthetic estimate.
-    contrasts, missing, functions
+    contrasts, missing, functions : optional
         As `lmer` takes them; rows with missing covariates are left out.
 
     Returns
@@ -93,7 +93,8 @@ def area_level(
     y_i = x_i'beta + v_i + e_i, v_i ~ N(0, A), e_i ~ N(0, D_i) with D_i known [1]_. The EBLUP is
     gamma_i y_i + (1 - gamma_i) x_i'beta, gamma_i = A / (A + D_i). A is the global maximum over A >= 0, 0 exactly where
     it lies on the boundary. The mean squared error is g1 + g2 + 2 g3 by REML [2]_, and with a term for the bias of the
-    estimated A by ML [3]_ and by the moment equation [4]_; the bootstrap is as in `unit_level`.
+    estimated A by ML [3]_ and by the moment equation [4]_; the bootstrap is as in `unit_level`, about
+    g1 + g2 + g3 less the bias of g1.
 
     References
     ----------
@@ -190,6 +191,8 @@ def _variances(areas: _Areas, variance: Any, table: nw.DataFrame[Any]) -> NDArra
     """Sampling variances of the areas, (t,); infinite without a direct estimate."""
     if isinstance(variance, str):
         D, what = numbers(column(table, variance, "data"), variance, "data"), f"the sampling variance {variance!r}"
+    elif np.ndim(variance) == 0:
+        raise DataError(f"variance={variance!r}: give the name of a column, or one sampling variance for each row")
     else:
         given = read({"variance": variance}, "variance")
         D, what = numbers(column(given, "variance", "variance"), "variance", "the argument"), "the sampling variance"
@@ -224,7 +227,8 @@ def _result(
 ) -> AreaLevelResult:
     sampled = np.flatnonzero(~np.isnan(areas.y))
     X, (m, p) = areas.X[sampled], (len(sampled), areas.X.shape[1])
-    if m <= p or (p and np.linalg.matrix_rank(X / np.linalg.norm(X, axis=0)) < p):
+    norms = np.linalg.norm(X, axis=0)
+    if m <= p or np.linalg.matrix_rank(X / np.where(norms > 0.0, norms, 1.0)) < p:
         raise DataError(
             f"the {m} areas with direct estimates cannot determine {p} coefficients ({', '.join(areas.names)}) and a "
             "variance; use fewer covariates"

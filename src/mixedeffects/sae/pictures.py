@@ -133,6 +133,8 @@ class AreaPictures:
                 f"no {key!r} of the GeoJSON is an area of the table: it has {', '.join(list(outlines)[:5])}, the table "
                 f"{', '.join(self._result.areas[:5])}"
             )
+        if not any(outlines.get(name) and np.isfinite(x) for name, x in zip(self._result.areas, values, strict=True)):
+            raise DataError(f"no outline in the GeoJSON is that of an area with a value of {value!r}: nothing to draw")
         return choropleth_picture(
             self._result.areas, values, outlines, name=_LABELS[value], kind=self._result.kind, aspect=aspect
         )

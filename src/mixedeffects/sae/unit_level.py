@@ -75,7 +75,7 @@ def unit_level(
     without_means : {"error", "drop"}
         What to do about areas of the sample that `population_means` does not have. Left out of the table, they still
         take part in the fit.
-    contrasts, missing, functions
+    contrasts, missing, functions : optional
         As `lmer` takes them.
 
     Returns
@@ -103,7 +103,8 @@ def unit_level(
     (1 - f)^2 (g1 + g2 + 2 g3) + (1 - f) s_e / N of Prasad & Rao [2]_, by ML less the bias of g1 [3]_. The bootstrap
     [4]_ draws samples from the fit, fits the model to each and compares its EBLUP with the mean of the drawn
     population; that mean is replaced by its expectation given the drawn sample, and its variance added, which has the
-    same expectation and less Monte Carlo error. There are no survey weights: the model holds for the sample if the
+    same expectation and less Monte Carlo error. It is about g1 + g2 + g3: unlike the analytic formula, it does not
+    allow for g1 being too small, on average, at estimated variances. There are no survey weights: the model holds for the sample if the
     design does not depend on y given the covariates.
 
     References
