@@ -28,6 +28,7 @@ def choropleth_picture(
     name: str,
     kind: str,
     aspect: float | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> Picture:
     """Areas coloured by a value; outlines without one are grey and hatched.
 
@@ -45,6 +46,8 @@ def choropleth_picture(
         The library of the data.
     aspect : float, optional
         Height of a unit of y over that of x; by default from the middle latitude if the coordinates can be degrees.
+    limits : (float, float), optional
+        Values of the lightest and the darkest colour, which those beyond get too.
     """
     known = {area: value for area, value in zip(areas, values.tolist(), strict=True) if np.isfinite(value)}
     others = [area for area in outlines if area not in set(areas)]
@@ -60,7 +63,7 @@ def choropleth_picture(
         ratio = _aspect(box) if aspect is None else aspect
         tall = (box[1, 1] - box[0, 1]) / max(box[1, 0] - box[0, 0], 1e-300) * ratio
         one = style.one_axes(ax, float(np.clip(0.8 * style.WIDTH * tall + 0.2, 1.2, _TALLEST)))
-        _draw(one, outlines, known, name)
+        _draw(one, outlines, known, name, limits)
         one.set_aspect(ratio)
         one.autoscale_view()
         one.set_axis_off()
@@ -69,7 +72,13 @@ def choropleth_picture(
     return Picture(columns=columns, kind=kind, paint=paint, text=("area", "status"))
 
 
-def _draw(ax: Any, outlines: Mapping[str, list[Polygon]], known: Mapping[str, float], name: str) -> None:
+def _draw(
+    ax: Any,
+    outlines: Mapping[str, list[Polygon]],
+    known: Mapping[str, float],
+    name: str,
+    limits: tuple[float, float] | None,
+) -> None:
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Patch, PathPatch
 
@@ -79,7 +88,10 @@ def _draw(ax: Any, outlines: Mapping[str, list[Polygon]], known: Mapping[str, fl
     filled = PatchCollection(
         [PathPatch(_path(outlines[area])) for area in drawn], cmap=style.shades(), edgecolor="white", linewidth=width
     )
-    filled.set_array(np.array([known[area] for area in drawn]))
+    values = np.array([known[area] for area in drawn])
+    filled.set_array(values)
+    low, high = (values.min(), values.max()) if limits is None else limits
+    filled.set_clim(low, high)
     ax.add_collection(filled)
     if empty:
         hatched: dict[str, Any] = {
@@ -97,10 +109,16 @@ def _draw(ax: Any, outlines: Mapping[str, list[Polygon]], known: Mapping[str, fl
             fontsize=style.SMALL,
             frameon=False,
         )
-    bar = ax.figure.colorbar(filled, ax=ax, shrink=0.8, pad=0.02, aspect=25)
+    bar = ax.figure.colorbar(filled, ax=ax, shrink=0.8, pad=0.02, aspect=25, extend=_beyond(values, low, high))
     bar.set_label(name, size=style.TEXT)
     bar.ax.tick_params(labelsize=style.SMALL, length=2.5)
     bar.outline.set_visible(False)
+
+
+def _beyond(values: NDArray[np.float64], low: float, high: float) -> str:
+    """At which ends of the colour bar there are values beyond."""
+    below, above = bool((values < low).any()), bool((values > high).any())
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
 
 
 def _path(polygons: Sequence[Polygon]) -> Any:

@@ -95,6 +95,7 @@ class AreaPictures:
         *,
         value: str = "eblup",
         aspect: float | None = None,
+        limits: tuple[float, float] | None = None,
         ax: Any = None,
     ) -> Picture:
         """The areas coloured by a column of the table; those without a value are grey and hatched.
@@ -110,6 +111,8 @@ class AreaPictures:
         aspect : float, optional
             Height of a unit of y over that of x; by default 1 / cos(middle latitude) for coordinates that can be
             degrees, as GeoJSON has them, and 1 for others.
+        limits : (float, float), optional
+            Values of the lightest and the darkest colour, for maps to be compared; by default those that occur.
         ax : matplotlib Axes, optional
             Where to draw.
 
@@ -136,5 +139,30 @@ class AreaPictures:
         if not any(outlines.get(name) and np.isfinite(x) for name, x in zip(self._result.areas, values, strict=True)):
             raise DataError(f"no outline in the GeoJSON is that of an area with a value of {value!r}: nothing to draw")
         return choropleth_picture(
-            self._result.areas, values, outlines, name=_LABELS[value], kind=self._result.kind, aspect=aspect
+            self._result.areas,
+            values,
+            outlines,
+            name=_LABELS[value],
+            kind=self._result.kind,
+            aspect=aspect,
+            limits=_checked(limits),
         )
+
+
+def _checked(limits: Any) -> tuple[float, float] | None:
+    """The limits of the colours as two numbers.
+
+    Raises
+    ------
+    DataError
+        If they are not, or the first is not smaller.
+    """
+    if limits is None:
+        return None
+    try:
+        low, high = (float(value) for value in limits)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not low < high:
+        raise DataError(f"limits={limits!r}: give two numbers, the smaller one first")
+    return low, high

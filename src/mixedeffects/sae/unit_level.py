@@ -104,8 +104,8 @@ def unit_level(
     [4]_ draws samples from the fit, fits the model to each and compares its EBLUP with the mean of the drawn
     population; that mean is replaced by its expectation given the drawn sample, and its variance added, which has the
     same expectation and less Monte Carlo error. It is about g1 + g2 + g3: unlike the analytic formula, it does not
-    allow for g1 being too small, on average, at estimated variances. There are no survey weights: the model holds for the sample if the
-    design does not depend on y given the covariates.
+    allow for g1 being too small, on average, at estimated variances. There are no survey weights: the model holds for
+    the sample if the design does not depend on y given the covariates.
 
     References
     ----------

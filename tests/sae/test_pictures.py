@@ -150,6 +150,16 @@ def test_geojson_in_every_form_is_the_same(found, tmp_path):
     assert found.plot.map(by_id).data.equals(expected)
 
 
+def test_limits_of_the_colours(found):
+    outlines = grid(range(1, 9))
+    ax = found.plot.map(outlines, key="code")
+    assert ax.collections[0].get_clim() == (found.eblup[:8].min(), found.eblup[:8].max())
+    assert ax.collections[0].colorbar.extend == "neither"
+    ax = found.plot.map(outlines, key="code", limits=(0.9, 3.0))
+    assert ax.collections[0].get_clim() == (0.9, 3.0)
+    assert ax.collections[0].colorbar.extend == "min"
+
+
 def test_degrees_are_drawn_as_high_as_they_are_on_the_ground(found):
     outlines = grid([1, 2])
     for one in outlines["features"]:
@@ -175,6 +185,8 @@ def test_degrees_are_drawn_as_high_as_they_are_on_the_ground(found):
         ({"features": [feature(1, [[[0.0, 1.0]]])]}, {}, "coordinates of area 1 are no rings"),
         ({"features": [feature(1, [["x"]])]}, {}, "coordinates of area 1 are no rings"),
         (3, {}, "of type 'int'"),
+        (grid([1]), {"limits": (2.0, 1.0)}, "limits=.* the smaller one first"),
+        (grid([1]), {"limits": 3}, "limits=3"),
     ],
 )
 def test_refused(found, geojson, options, says):

@@ -79,7 +79,7 @@ def test_unit_level(unbalanced, method):
 
 
 def test_finite_populations(unbalanced):
-    """The best linear unbiased predictor of the mean of a listed population, from its joint covariance with the sample."""
+    """The best linear unbiased predictor of the mean of a listed population, from its covariance with the sample."""
     y, x, g = unbalanced["y"], unbalanced["x"], unbalanced["g"]
     rng = np.random.default_rng(3)
     rest = np.repeat(np.arange(7), [3, 9, 1, 4, 0, 20, 6])  # area 4 is observed completely
