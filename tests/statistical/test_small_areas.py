@@ -78,3 +78,29 @@ def test_the_analytic_formula_is_unbiased_with_few_areas(method):
         leading.append(found.parts["g1"])
     assert np.mean(estimated) == pytest.approx(np.mean(squares), rel=0.05)
     assert np.mean(leading) < 0.9 * np.mean(squares)  # without the other terms the errors would be understated
+
+
+@pytest.mark.filterwarnings("ignore::mixedeffects.SingularFitWarning")
+@pytest.mark.parametrize("method", ["reml", "ml"])
+def test_the_formula_for_units_is_unbiased_with_few_areas_of_finite_populations(method):
+    """25 areas of 2 to 9 units, a third of their populations."""
+    rng = np.random.default_rng(5)
+    n = np.tile([2, 3, 4, 6, 9], 5)
+    g, N = np.repeat(np.arange(25), n), 3.0 * n
+    x, x_bar = rng.normal(size=len(g)), 0.5 * rng.normal(size=25)
+    x_rest = (N * x_bar - np.bincount(g, x)) / (N - n)
+    means = {"g": np.arange(25), "x": x_bar, "N": N}
+    squares, estimated, leading = [], [], []
+    for _ in range(400):
+        v = rng.normal(size=25)
+        y = 1.0 + x + v[g] + 2.0 * rng.normal(size=len(g))
+        rest = 1.0 + x_rest + v + 2.0 * rng.normal(size=25) / np.sqrt(N - n)
+        truth = (np.bincount(g, y) + (N - n) * rest) / N
+        found = me.sae.unit_level(
+            "y ~ x", {"y": y, "x": x, "g": g}, area="g", population_means=means, population_sizes="N", method=method
+        )
+        squares.append((found.eblup - truth) ** 2)
+        estimated.append(found.mse)
+        leading.append(found.parts["g1"] + found.parts["g4"])
+    assert np.mean(estimated) == pytest.approx(np.mean(squares), rel=0.05)
+    assert np.mean(leading) < 0.9 * np.mean(squares)
