@@ -47,6 +47,7 @@ NAMES = {
     "lmer",
     "parse",
     "ridge_equivalent",
+    "sae",
     "within_between",
 }
 
@@ -95,8 +96,9 @@ def test_defaults_of_lmer():
 def documented() -> list[tuple[str, object]]:
     """Every public function, class, method and property, with its name."""
     found = []
-    for name in sorted(NAMES - {"datasets"}):
-        thing = getattr(me, name)
+    things = {name: getattr(me, name) for name in sorted(NAMES - {"datasets"})}
+    things |= {f"sae.{name}": getattr(me.sae, name) for name in me.sae.__all__}
+    for name, thing in things.items():
         found.append((name, thing))
         if inspect.isclass(thing):
             found += [

@@ -35,13 +35,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 LEAVES = frozenset({"errors", "families", "control", "_typing"})
 # These are users of the package: they see its public names, the leaves and themselves.
 PUBLIC_ONLY = frozenset({"population", "sae", "datasets", "cli", "__main__"})
+# Layers that one of them may import besides.
+ALSO: dict[str, frozenset[str]] = {"sae": frozenset({"plots"})}  # its maps are drawn there: only plots knows matplotlib
 # The face of the package sees everything.
 TOP = frozenset({"__init__"})
 
 _FRAMES = frozenset({"frame", "datasets", "tables", "results"})
 # Which parts of the package may import an outside library (imports for type checking only are free).
 OUTSIDE: dict[str, frozenset[str]] = {
-    "pandas": _FRAMES | {"design"},  # formulaic works on pandas frames
+    "pandas": _FRAMES | {"design", "sae"},  # formulaic works on pandas frames; named vectors are pandas' in the results
     "polars": _FRAMES,
     "pyarrow": _FRAMES,
     "duckdb": _FRAMES,
@@ -91,7 +93,11 @@ def complaint(part: str, target: str, *, typing_only: bool) -> str | None:
     if other == part or other in LEAVES:
         return None
     if part in PUBLIC_ONLY:
-        return None if other in PUBLIC_ONLY else "may use only the public names: `import mixedeffects as me`"
+        return (
+            None
+            if other in PUBLIC_ONLY | ALSO.get(part, frozenset())
+            else "may use only the public names: `import mixedeffects as me`"
+        )
     if part in LEAVES:
         return "a leaf imports only other leaves"
     if other not in RANK:

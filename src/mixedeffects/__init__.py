@@ -28,7 +28,7 @@ from mixedeffects.results import LmmResult
 from mixedeffects.results.compare import anova
 
 if TYPE_CHECKING:
-    from mixedeffects import datasets, families
+    from mixedeffects import datasets, families, sae
     from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
     from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
     from mixedeffects.results.glmm import GlmmResult
@@ -66,6 +66,7 @@ __all__ = [
     "lmer",
     "parse",
     "ridge_equivalent",
+    "sae",
     "within_between",
 ]
 
@@ -91,7 +92,7 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name in ("datasets", "families"):
+    if name in ("datasets", "families", "sae"):
         return import_module(f"mixedeffects.{name}")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
