@@ -130,6 +130,18 @@ class AgqCriterion:
         theta, beta, t = self.split(x)
         return self.evaluate(theta, beta, t, [] if near is None else near.raw["s"])
 
+    def in_covariance(self, x: NDArray[np.float64], point: LaplacePoint) -> list[NDArray[np.float64]]:
+        """For each term the symmetric derivative in S = Lambda Lambda', (k, k), of the criterion evaluated at x.
+
+        Lambda is canonical. Where it is regular the derivative is that for which 2 G Lambda is the gradient: the G of
+        the core is of the integral, and differs by the error of the rule.
+        """
+        theta = self.split(x)[0]
+        if self._zero_columns(theta).any():
+            return self.laplace.in_covariance(x, point)
+        slopes = self.layout.factors(0.5 * point.gradient[: len(theta)])
+        return [_symmetric(L, slope) for L, slope in zip(self.layout.factors(theta), slopes, strict=True)]
+
     def evaluate(
         self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]
     ) -> LaplacePoint:

@@ -136,6 +136,11 @@ class LaplaceCriterion:
         start = [] if near is None else near.raw["s"]
         return self.evaluate(theta, beta, t, start)
 
+    def in_covariance(self, x: NDArray[np.float64], point: LaplacePoint) -> list[NDArray[np.float64]]:
+        """For each term the symmetric derivative in S = Lambda Lambda', (k, k), of the criterion evaluated at x."""
+        places = zip(self.layout.block_of, map(self.layout.columns_of, range(len(self.layout.widths))), strict=True)
+        return [point.raw["G"][block][own, own] for block, own in places]
+
     def evaluate(
         self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]
     ) -> LaplacePoint:

@@ -9,9 +9,8 @@ import numpy as np
 
 from mixedeffects.criterion import gaussian_criterion
 from mixedeffects.crossproducts import cross_products
-from mixedeffects.errors import ConvergenceError
 from mixedeffects.fit.effects import working_theta
-from mixedeffects.inference.constrained import ProfilePoint
+from mixedeffects.inference.constrained import ProfilePoint, no_minimum
 from mixedeffects.inference.coordinates import without_correlations
 
 if TYPE_CHECKING:
@@ -100,10 +99,7 @@ class CoefficientProfile:
         evaluation = found["evaluation"]
         whole = self._fit.objective.core.evaluate(found["theta"], None, True)
         if not (found["converged"] and evaluation["ok"] and whole["ok"]):
-            raise ConvergenceError(
-                f"the profile of {self.name} has no minimum that can be found at {position:.6g}; "
-                "leave the parameter out by `params`, or use the bootstrap"
-            )
+            raise no_minimum(self.name, position)
         best = float(self._fit.objective.basis.b0[self._column] + self._row @ whole["beta"])
         variance = float(self._row @ np.linalg.solve(whole["XVX"], self._row))
         return ProfilePoint(

@@ -36,7 +36,7 @@ class ProfilePoint:
     others : ndarray
         The other parameters.
     deviance : float
-        The minimum.
+        The minimum; infinite where it cannot be computed.
     slope : float
         Its derivative in the position.
     curvature : float
@@ -184,7 +184,7 @@ class VarianceProfile:
             newton = _newton_step(here.gradient[free], here.hessian[free][:, free], radius)
             if newton.decrement <= tolerance:
                 point = _point(psi, here, newton, free)
-                return point if point.deviance < self.ceiling else _flat(point, self.ceiling)
+                return point if point.deviance < self.ceiling else flat(point, self.ceiling)
             trial = psi.copy()
             trial[free] += newton.step
             trial = np.maximum(trial, lower)
@@ -198,10 +198,7 @@ class VarianceProfile:
                 continue
             radius = max(radius, 3.0 * length) if fall > 0.75 * newton.gain else radius
             psi, here = trial, there
-        raise ConvergenceError(
-            f"the profile of {self.name} has no minimum that can be found at {self.reported(position):.6g}; "
-            "leave the parameter out by `params`, or use the bootstrap"
-        )
+        raise no_minimum(self.name, self.reported(position))
 
     def _free(
         self, psi: NDArray[np.float64], gradient: NDArray[np.float64], redundant: NDArray[np.intp]
@@ -254,7 +251,15 @@ def _point(psi: NDArray[np.float64], here: DevianceAt, newton: _Step, free: slic
     )
 
 
-def _flat(point: ProfilePoint, ceiling: float) -> ProfilePoint:
+def flat(point: ProfilePoint, ceiling: float) -> ProfilePoint:
     """The point where the profile is at its ceiling; the minimum found is a local one."""
-    flat = np.zeros_like(point.tangent)
-    return replace(point, deviance=ceiling, slope=0.0, curvature=0.0, tangent=flat)
+    none = np.zeros_like(point.tangent)
+    return replace(point, deviance=ceiling, slope=0.0, curvature=0.0, tangent=none)
+
+
+def no_minimum(name: str, value: float) -> ConvergenceError:
+    """The error for a parameter at whose value no minimum over the others is found."""
+    return ConvergenceError(
+        f"the profile of {name} has no minimum that can be found at {value:.6g}; leave the parameter out by `params`, "
+        "or use the bootstrap"
+    )

@@ -12,12 +12,24 @@ from mixedeffects.optimize.canonical import lower_factor, transformed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mixedeffects.criterion import GaussianCriterion
-    from mixedeffects.fit import LmmFit
+    from mixedeffects.crossproducts import Basis, Layout
+    from mixedeffects.criterion import Solution
     from mixedeffects.inference.parameters import Parameter
 
 _NONE = np.empty(0, dtype=np.intp)
 _SMALL = 0.1  # standard deviation, relative to the residual one, for a column of unit mean square
+
+
+class Columns(Protocol):
+    """The working columns of a criterion, of a linear or a generalized model."""
+
+    @property
+    def layout(self) -> Layout:
+        """Terms and blocks."""
+
+    @property
+    def basis(self) -> Basis:
+        """Working columns."""
 
 
 class Coordinates(Protocol):
@@ -62,11 +74,10 @@ class Coordinates(Protocol):
 class SigmaCoordinates:
     """psi = (log sigma, theta), theta that of the working columns."""
 
-    def __init__(self, fit: LmmFit) -> None:
-        criterion = fit.objective
+    def __init__(self, criterion: Columns, solution: Solution) -> None:
         self.transforms = [np.eye(k) for k in criterion.layout.block_widths]
-        theta = criterion.layout.theta(_working_factors(fit))
-        self.estimate = np.append(math.log(fit.solution.sigma), theta)
+        theta = criterion.layout.theta(_working_factors(criterion, solution))
+        self.estimate = np.append(math.log(solution.sigma), theta)
         self.uncorrelated = without_correlations(criterion, theta)
         self.domain = (-math.inf, math.inf)
         self.lower = np.full(len(self.estimate), -math.inf)
@@ -98,21 +109,21 @@ class SdCoordinates:
     entry of Lambda is psi[0] / sigma.
     """
 
-    def __init__(self, fit: LmmFit, parameter: Parameter) -> None:
-        self.transforms, theta, K = _rotated(fit, parameter.term, [parameter.row])
+    def __init__(self, criterion: Columns, solution: Solution, parameter: Parameter) -> None:
+        self.transforms, theta, K = _rotated(criterion, solution, parameter.term, [parameter.row])
         self._scale = float(K[0, 0])
-        self._layout, self._term = fit.objective.layout, parameter.term
+        self._layout, self._term = criterion.layout, parameter.term
         self._width = self._layout.widths[parameter.term]
-        self._at = _first_entry(fit.objective, parameter.term)
-        log_sigma = math.log(fit.solution.sigma)
+        self._at = _first_entry(criterion, parameter.term)
+        log_sigma = math.log(solution.sigma)
         z = np.append(theta, log_sigma)
         self._order = np.append(self._at, np.delete(np.arange(len(z)), self._at))
         self.estimate = z[self._order]
-        self.estimate[0] = theta[self._at] * fit.solution.sigma
-        self.uncorrelated = np.append(without_correlations(fit.objective, theta), log_sigma)[self._order][1:]
+        self.estimate[0] = theta[self._at] * solution.sigma
+        self.uncorrelated = np.append(without_correlations(criterion, theta), log_sigma)[self._order][1:]
         self.domain = (0.0, math.inf)
         self.lower = np.full(len(z), -math.inf)
-        self.reach = 0.5 * (fit.solution.sigma + self.estimate[0])
+        self.reach = 0.5 * (solution.sigma + self.estimate[0])
         self._J = np.eye(len(z))[:, self._order]
 
     def expand(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -158,13 +169,13 @@ class CorrelationCoordinates:
     Lambda_22 = tau cos(alpha), tau >= 0: the rows of K Lambda are a K_11 (1, 0) and tau K_22 (sin alpha, cos alpha).
     """
 
-    def __init__(self, fit: LmmFit, parameter: Parameter) -> None:
-        self.transforms, theta, K = _rotated(fit, parameter.term, [parameter.column, parameter.row])
+    def __init__(self, criterion: Columns, solution: Solution, parameter: Parameter) -> None:
+        self.transforms, theta, K = _rotated(criterion, solution, parameter.term, [parameter.column, parameter.row])
         self._kappa = float(K[1, 0] / K[1, 1])
-        first = _first_entry(fit.objective, parameter.term)
+        first = _first_entry(criterion, parameter.term)
         self._a, self._b = first, first + 1
-        self._c = first + fit.objective.layout.widths[parameter.term]
-        log_sigma = math.log(fit.solution.sigma)
+        self._c = first + criterion.layout.widths[parameter.term]
+        log_sigma = math.log(solution.sigma)
         z = np.append(theta, log_sigma)
         named = [self._b, self._a, self._c]
         self._order = np.append(named, np.delete(np.arange(len(z)), named))
@@ -172,7 +183,7 @@ class CorrelationCoordinates:
         across = z[self._b] + self._kappa * z[self._a]
         self.estimate[0] = math.atan2(across, z[self._c])
         self.estimate[2] = math.hypot(across, z[self._c])
-        self.uncorrelated = np.append(without_correlations(fit.objective, theta), log_sigma)[self._order][1:]
+        self.uncorrelated = np.append(without_correlations(criterion, theta), log_sigma)[self._order][1:]
         self.uncorrelated[1] = max(self.estimate[2], _SMALL)
         self.domain = (-0.5 * math.pi, 0.5 * math.pi)
         self.lower = np.full(len(z), -math.inf)
@@ -209,7 +220,7 @@ class CorrelationCoordinates:
         return math.sin(position)
 
 
-def without_correlations(criterion: GaussianCriterion, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+def without_correlations(criterion: Columns, theta: NDArray[np.float64]) -> NDArray[np.float64]:
     """The diagonal of a theta of the working columns, no entry of it very small, and zeros elsewhere.
 
     A start that prefers no sign of a correlation: from one of the wrong sign a search may end in a local minimum.
@@ -218,35 +229,35 @@ def without_correlations(criterion: GaussianCriterion, theta: NDArray[np.float64
     return np.where(entries[:, 1] == entries[:, 2], np.maximum(np.abs(theta), _SMALL), 0.0)
 
 
-def _working_factors(fit: LmmFit) -> list[NDArray[np.float64]]:
+def _working_factors(criterion: Columns, solution: Solution) -> list[NDArray[np.float64]]:
     """Factors of the working columns at the estimates."""
-    factors = fit.objective.layout.factors(fit.solution.theta)
-    return [transformed(T, L) for T, L in zip(fit.objective.basis.T, factors, strict=True)]
+    factors = criterion.layout.factors(solution.theta)
+    return [transformed(T, L) for T, L in zip(criterion.basis.T, factors, strict=True)]
 
 
 def _rotated(
-    fit: LmmFit, term: int, columns: list[int]
+    criterion: Columns, solution: Solution, term: int, columns: list[int]
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64], NDArray[np.float64]]:
     """Rotate the working columns of a term so that its first effects span those of given columns.
 
     Returns the transforms, theta at the estimates, and the lower triangular K: those effects are K times the first.
     """
-    layout = fit.objective.layout
-    rows = np.asarray(np.linalg.inv(fit.objective.basis.T[term])[columns], dtype=np.float64)
+    layout = criterion.layout
+    rows = np.asarray(np.linalg.inv(criterion.basis.T[term])[columns], dtype=np.float64)
     Q, R = np.linalg.qr(rows.T, mode="complete")
     m = len(rows)
     signs = np.ones(len(Q))
     signs[:m] = np.where(np.diag(R) < 0.0, -1.0, 1.0)
     Q = Q * signs
     K = (R[:m] * signs[:m, None]).T
-    factors = _working_factors(fit)
-    factors[term] = transformed(Q.T @ fit.objective.basis.T[term], layout.factors(fit.solution.theta)[term])
+    factors = _working_factors(criterion, solution)
+    factors[term] = transformed(Q.T @ criterion.basis.T[term], layout.factors(solution.theta)[term])
     transforms = [np.eye(k) for k in layout.block_widths]
     place = layout.columns_of(term)
     transforms[layout.block_of[term]][place, place] = Q
     return transforms, layout.theta(factors), K
 
 
-def _first_entry(criterion: GaussianCriterion, term: int) -> int:
+def _first_entry(criterion: Columns, term: int) -> int:
     """Where a term's part of theta begins."""
     return sum(k * (k + 1) // 2 for k in criterion.layout.widths[:term])

@@ -12,12 +12,14 @@ import numpy as np
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit import fit_lmm
+from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.frame import to_frame
 from mixedeffects.inference.coefficient_profile import CoefficientProfile
 from mixedeffects.inference.constrained import ProfileFunction, VarianceProfile
 from mixedeffects.inference.coordinates import CorrelationCoordinates, SdCoordinates, SigmaCoordinates
 from mixedeffects.inference.deviance import Deviance
 from mixedeffects.inference.interval_estimates import Intervals, normal_quantile
+from mixedeffects.inference.laplace_profile import laplace_functions
 from mixedeffects.inference.parameters import Parameter, estimates, parameters, select
 from mixedeffects.inference.signed_root import Knot, SignedRoot
 
@@ -262,33 +264,40 @@ def signed_roots(fit: LmmFit, chosen: Sequence[Parameter]) -> Iterator[tuple[Par
     chosen : sequence of Parameter
         Parameters of its model.
     """
-    deviance = Deviance(fit.objective)
+    found = estimates(fit, chosen)
+    defined = [parameter for parameter, estimate in zip(chosen, found, strict=True) if not math.isnan(estimate)]
+    functions: Iterator[ProfileFunction]
+    functions = laplace_functions(fit, defined) if isinstance(fit, GlmmFit) else _gaussian_functions(fit, defined)
+    for parameter, estimate in zip(chosen, found, strict=True):
+        root = None if math.isnan(estimate) else SignedRoot(next(functions), fit.criterion)
+        yield parameter, root, float(estimate)
+
+
+def _gaussian_functions(fit: LmmFit, chosen: Sequence[Parameter]) -> Iterator[ProfileFunction]:
+    """The profile deviance of each parameter of a linear model."""
+    criterion, solution = fit.objective, fit.solution
+    deviance = Deviance(criterion)
     without: dict[tuple[int, int], float] = {}
-    for parameter, estimate in zip(chosen, estimates(fit, chosen), strict=True):
-        function: ProfileFunction
-        if math.isnan(estimate):
-            yield parameter, None, math.nan
-            continue
+    for parameter in chosen:
         if parameter.kind == "coefficient":
-            function = CoefficientProfile(fit, parameter.row)
+            yield CoefficientProfile(fit, parameter.row)
         elif parameter.kind == "sd":
-            function = VarianceProfile(parameter.name, SdCoordinates(fit, parameter), deviance)
+            yield VarianceProfile(parameter.name, SdCoordinates(criterion, solution, parameter), deviance)
         elif parameter.kind == "cor":
             for column in (parameter.row, parameter.column):
                 if (parameter.term, column) not in without:
                     without[parameter.term, column] = _without_sd(fit, parameter, column, deviance)
             ceiling = min(without[parameter.term, parameter.row], without[parameter.term, parameter.column])
-            coordinates = CorrelationCoordinates(fit, parameter)
-            function = VarianceProfile(parameter.name, coordinates, deviance, ceiling=ceiling)
+            coordinates = CorrelationCoordinates(criterion, solution, parameter)
+            yield VarianceProfile(parameter.name, coordinates, deviance, ceiling=ceiling)
         else:
-            function = VarianceProfile(parameter.name, SigmaCoordinates(fit), deviance)
-        yield parameter, SignedRoot(function, fit.criterion), float(estimate)
+            yield VarianceProfile(parameter.name, SigmaCoordinates(criterion, solution), deviance)
 
 
 def _without_sd(fit: LmmFit, correlation: Parameter, column: int, deviance: Deviance) -> float:
     """The deviance with the standard deviation of one column of a correlation at 0: every correlation comes near it."""
     sd = replace(correlation, row=column, column=column)
-    coordinates = SdCoordinates(fit, sd)
+    coordinates = SdCoordinates(fit.objective, fit.solution, sd)
     return VarianceProfile(correlation.name, coordinates, deviance).at(0.0, coordinates.estimate[1:]).deviance
 
 

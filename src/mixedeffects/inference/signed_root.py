@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _CLOSE = 1e-5  # of zeta: from here one more Newton step is exact to about its square
 _NEW_MINIMUM = 1e-4  # of the deviance: lower than the minimum by so much is another minimum
 _LOWER = 1e-3  # of the deviance: what the minimum from a second start must be lower by, to be another one
+_LEVEL = 1e-6  # of the deviance: what a profile that levels off may still rise by
 _MOST_POINTS = 60
+_HALVINGS = 8  # of a step to where the deviance cannot be computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +82,7 @@ class SignedRoot:
         Returns
         -------
         float
-            A position.
+            A position; infinite where the profile levels off before, as that of a coefficient of separated data does.
 
         Raises
         ------
@@ -98,7 +100,7 @@ class SignedRoot:
         own = [knot for knot in known if knot.zeta * side > 0.0 or knot.zeta == 0.0]
         inner = max((k for k in own if k.zeta * side <= target * side), key=lambda k: k.position * side)
         outer = min((k for k in own if k.zeta * side > target * side), key=lambda k: k.position * side, default=None)
-        if inner.position == end or self.function.ceiling - self._minimum <= target**2:
+        if inner.position == end or self.function.ceiling - self._minimum <= target**2 or self._levels_off(inner, end):
             return end
         for _ in range(_MOST_POINTS):
             # From the inner knot: beyond the target the minimum may be a local one, which is not to be carried back.
@@ -110,11 +112,13 @@ class SignedRoot:
                 knot, outer = other, None  # what lies outside belongs to the other minimum
             if knot.zeta * side > target * side:
                 outer = knot
-            elif knot.position == end:
+            elif knot.position == end or self._levels_off(knot, end):
                 return end
             else:
                 inner = knot
             if outer is not None and abs(outer.position - inner.position) <= 1e-13 * abs(outer.position):
+                if math.isinf(outer.zeta):
+                    break
                 return outer.position
         raise ConvergenceError(
             f"no limit of {self.function.name} was found; its profile deviance may have several minima. "
@@ -122,7 +126,8 @@ class SignedRoot:
         )
 
     def march(self, start: Knot, target: float, n_steps: int) -> list[Knot]:
-        """Knots from the estimate outwards, zeta about evenly spaced, until `target` or the end of the domain.
+        """Knots from the estimate outwards, zeta about evenly spaced, until `target` or the end of the domain,
+        or where the profile levels off.
 
         Parameters
         ----------
@@ -142,9 +147,28 @@ class SignedRoot:
             position = here.position + step
             if (end - position) * side <= 0.1 * abs(step) or here.point.deviance == self.function.ceiling:
                 position = end
-            here = self.at(position, here)
+            there = self.at(position, here)
+            for _ in range(_HALVINGS):
+                if math.isfinite(there.zeta):
+                    break
+                there = self.at(0.5 * (here.position + there.position), here)
+            if not math.isfinite(there.zeta):
+                break
+            here = there
             out.append(here)
+            if self._levels_off(here, end):
+                break
         return out
+
+    def _levels_off(self, knot: Knot, end: float) -> bool:
+        """Whether the profile hardly rises any more on its way to infinity.
+
+        What is left of c - a / x^k is the derivative times x / k, and less of an exponential. On the way back from an
+        estimate that is itself far out, where the deviance is flat too, nothing is said before 0 is passed.
+        """
+        distance = abs(knot.position - self.function.estimate)
+        far = math.isinf(end) and min(distance, math.copysign(1.0, end) * knot.position) > self.function.reach
+        return far and abs(knot.point.slope) * distance < _LEVEL
 
     def _lower(self, knot: Knot) -> Knot | None:
         """A knot at the same position with a lower deviance, if there is one from the second start."""

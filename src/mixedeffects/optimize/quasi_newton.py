@@ -148,7 +148,7 @@ def descend(
         ratio = change / predicted if predicted < 0.0 else -1.0
         accepted = bool(ratio > 1e-4 or (-predicted < tolerance + noise and change <= noise))
         if learn and np.isfinite(trial.value):
-            B = _learnt(B, step, trial.gradient - best.gradient, model.scale)
+            B = learnt(B, step, trial.gradient - best.gradient, model.scale)
         if ratio > 0.75:
             radius = min(max(radius, 3.0 * length), _WIDEST)
         elif ratio < 0.25 or not np.isfinite(trial.value):
@@ -171,12 +171,17 @@ def descend(
     )
 
 
+def units(B: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each parameter the root of its curvature, (m,): units in which the diagonal of B is 1."""
+    diagonal = np.abs(np.diag(B))
+    return np.asarray(np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300))), dtype=np.float64)
+
+
 class _Model:
     """The quadratic model at a point, by the eigenvalues of the curvature in units in which its diagonal is 1."""
 
     def __init__(self, B: NDArray[np.float64], gradient: NDArray[np.float64]) -> None:
-        diagonal = np.abs(np.diag(B))
-        self.scale = np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300)))
+        self.scale = units(B)
         self.values, self.vectors = np.linalg.eigh(B / np.outer(self.scale, self.scale))
         self.g = self.vectors.T @ (gradient / self.scale)
         self.floor = _LEAST * max(1.0, float(np.abs(self.values).max(initial=0.0)))
@@ -203,9 +208,21 @@ class _Model:
         return np.asarray(self.vectors @ step / self.scale, dtype=np.float64)
 
 
-def _learnt(
+def learnt(
     B: NDArray[np.float64], step: NDArray[np.float64], change: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
+    """The curvature (m, m) after a step (m,) that changed the gradient so: by BFGS, or the rank-one formula.
+
+    Parameters
+    ----------
+    B : ndarray (m, m)
+        The curvature before.
+    step, change : ndarray (m,)
+        Of the parameters and of the gradient.
+    scale : ndarray (m,)
+        `units` of a curvature.
+    """
+
     def length(of_step: NDArray[np.float64], of_gradient: NDArray[np.float64]) -> float:
         # Products are compared with lengths in units in which they can be.
         return float(np.linalg.norm(of_step * scale) * np.linalg.norm(of_gradient / scale))
