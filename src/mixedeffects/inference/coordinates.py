@@ -12,8 +12,8 @@ from mixedeffects.optimize.canonical import lower_factor, transformed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mixedeffects.crossproducts import Basis, Layout
     from mixedeffects.criterion import Solution
+    from mixedeffects.crossproducts import Basis, Layout
     from mixedeffects.inference.parameters import Parameter
 
 _NONE = np.empty(0, dtype=np.intp)

@@ -33,12 +33,14 @@ def confint_profile(fit: LmmFit, level: float = 0.95, params: str | Sequence[str
     Intervals
         Where the signed root zeta is within the normal quantiles, exact to about 1e-8 of the width. A limit is 0 (of a
         standard deviation), -1 or 1 (of a correlation) where zeta stays within them up to there. NaN for a correlation
-        that involves a standard deviation estimated as 0. The estimates are those by maximum likelihood.
+        that involves a standard deviation estimated as 0, infinite where the profile levels off. The estimates are
+        those by maximum likelihood.
 
     Raises
     ------
     DataError
-        For a level outside (0, 1), an unknown parameter, or a fit at a fixed theta.
+        For a level outside (0, 1), an unknown parameter, a fit at a fixed theta, or coefficients of a generalized fit
+        with nagq=0.
     ConvergenceError
         If a limit is not found, or the deviance has a minimum that is lower than the fit.
 
@@ -49,7 +51,7 @@ def confint_profile(fit: LmmFit, level: float = 0.95, params: str | Sequence[str
     quantile = normal_quantile(level)
     chosen = select(parameters(fit), params)
     ml, message = maximum_likelihood(fit)
-    estimate, limits = profile_limits(ml, chosen, quantile)
+    estimate, limits, unlimited = profile_limits(ml, chosen, quantile)
     return Intervals(
         names=tuple(p.name for p in chosen),
         estimate=estimate,
@@ -57,7 +59,7 @@ def confint_profile(fit: LmmFit, level: float = 0.95, params: str | Sequence[str
         upper=limits[:, 1],
         level=float(level),
         method="profile",
-        message=message,
+        message="; ".join(filter(None, (message, unlimited))),
     )
 
 

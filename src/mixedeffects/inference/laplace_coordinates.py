@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.criterion.laplace import LaplacePoint
+    from mixedeffects.crossproducts import Layout
     from mixedeffects.inference.coordinates import Coordinates
     from mixedeffects.optimize.laplace import Criterion
 
 _NONE = np.empty(0, dtype=np.intp)
 _TINY = 1e-300
-_STEP = 2e-3  # for differences, in rough standard deviations of the working parameters
+STEP = 2e-3  # for differences, in rough standard deviations of the working parameters
 _LARGEST_STEP = 1e-2  # for angles and logarithms
 
 
@@ -54,6 +55,9 @@ class ParameterCoordinates(Protocol):
     def reduced(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return an equivalent psi, and which of its entries are redundant, so that they need not move."""
 
+    def lifted(self, psi: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+        """Return psi with no pivot of Lambda below a least size: the criterion is even in a pivot, and flat at 0."""
+
     def reported(self, position: float) -> float:
         """Return the parameter on its own scale."""
 
@@ -83,16 +87,20 @@ class LinearCoordinates:
         spread: NDArray[np.float64],
         reported: Callable[[float], float],
     ) -> None:
-        Q = np.linalg.qr(row[:, None], mode="complete")[0]
-        self._A = np.column_stack([row / (row @ row), Q[:, 1:]])
-        self._back = np.vstack([row, Q[:, 1:].T])
+        involved = np.flatnonzero(row)
+        others = np.zeros((len(row), len(involved) - 1))
+        others[involved] = np.linalg.qr(row[involved, None], mode="complete")[0][:, 1:]
+        rest = np.column_stack([others, np.delete(np.eye(len(row)), involved, axis=1)])
+        self._A = np.column_stack([row / (row @ row), rest])
+        self._back = np.vstack([row, rest.T])
         self.estimate = self._back @ x
         d = criterion.sizes[0]
         apart = np.concatenate([without_correlations(criterion, x[:d]), x[d:]])
         self.uncorrelated = (self._back @ apart)[1:]
         self.domain = (-math.inf, math.inf)
-        self.step = _STEP / np.sqrt(((self._A / spread[:, None]) ** 2).sum(axis=0))
+        self.step = STEP / np.sqrt(((self._A / spread[:, None]) ** 2).sum(axis=0))
         self._reported = reported
+        self._pivots = _places_of_pivots(criterion.layout, self._A)
 
     def parameters(self, psi: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return A psi."""
@@ -105,6 +113,10 @@ class LinearCoordinates:
     def reduced(self, psi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return psi; nothing is redundant."""
         return psi, _NONE
+
+    def lifted(self, psi: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+        """Return psi without small pivots."""
+        return _lifted(psi, self._pivots, least)
 
     def reported(self, position: float) -> float:
         """Return the parameter on its own scale."""
@@ -145,8 +157,9 @@ class CovarianceCoordinates:
         apart = self._searched(np.append(inner.estimate[0], inner.uncorrelated[:-1]))
         self.uncorrelated = np.concatenate([apart[1:], x[d:]])
         _, J = self._expand(self.estimate[:d])
+        self._pivots = _places_of_pivots(layout, J)
         length = np.sqrt(((J / spread[:d, None]) ** 2).sum(axis=0))
-        self.step = np.concatenate([_STEP / np.maximum(length, _STEP / _LARGEST_STEP), _STEP * spread[d:]])
+        self.step = np.concatenate([STEP / np.maximum(length, STEP / _LARGEST_STEP), STEP * spread[d:]])
 
     def parameters(self, psi: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return x."""
@@ -171,6 +184,10 @@ class CovarianceCoordinates:
         inner, redundant = self._inner.reduced(np.append(self._natural(psi[:d]), 0.0))
         return np.concatenate([self._searched(inner[:d]), psi[d:]]), redundant
 
+    def lifted(self, psi: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+        """Return psi without small pivots among the coordinates."""
+        return _lifted(psi, self._pivots, least)
+
     def reported(self, position: float) -> float:
         """Return the standard deviation or the correlation."""
         return self._inner.reported(position)
@@ -194,3 +211,17 @@ class CovarianceCoordinates:
         return out
 
 
+def _places_of_pivots(layout: Layout, J: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The coordinates, without the first, that are pivots of Lambda and nothing else, given derivatives of theta."""
+    d = layout.n_theta
+    pivots = np.array([row == column for _, row, column in layout.entries()], dtype=bool)
+    alone = (J[:d] == 1.0) & (np.count_nonzero(J, axis=0) == 1)
+    places = np.flatnonzero(alone[pivots].any(axis=0))
+    return places[places > 0]
+
+
+def _lifted(psi: NDArray[np.float64], pivots: NDArray[np.intp], least: float) -> NDArray[np.float64]:
+    out = psi.copy()
+    small = pivots[np.abs(psi[pivots]) < least]
+    out[small] = np.where(psi[small] < 0.0, -least, least)
+    return out

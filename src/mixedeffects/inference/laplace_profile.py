@@ -13,7 +13,7 @@ from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import predictor_of
 from mixedeffects.inference.constrained import ProfilePoint, flat, no_minimum
 from mixedeffects.inference.coordinates import CorrelationCoordinates, SdCoordinates
-from mixedeffects.inference.laplace_coordinates import CovarianceCoordinates, LinearCoordinates
+from mixedeffects.inference.laplace_coordinates import STEP, CovarianceCoordinates, LinearCoordinates
 from mixedeffects.optimize.canonical import transformed
 from mixedeffects.optimize.quasi_newton import descend, differences, learnt
 
@@ -31,7 +31,9 @@ _TOLERANCE = 1e-10  # decrement, in units of the deviance
 _ROUGH_TOLERANCE = 1e-2
 _MOST_EVALUATIONS = 300
 _FLAT = 1e-9  # of the largest eigenvalue of a scaled curvature
+_LEAST = 0.05  # standard deviation relative to the unit, for a column of unit mean square, to begin with
 _WIDE = 30.0  # root mean square change of the linear predictor, relative to its error in one row, that is a large one
+_LARGEST_LOG = 700.0  # of a number
 _WIDE_LOG = 2.0  # change of the logarithm of a dispersion
 
 
@@ -80,14 +82,14 @@ class Estimates:
         self.unit = float(1.0 / math.sqrt(max(weight, 1e-300)))
         beta = basis.R @ fit.solution.beta
         working = [transformed(T, L) for T, L in zip(basis.T, layout.factors(fit.solution.theta), strict=True)]
-        parts = [layout.theta(working), beta[: criterion.sizes[1]], [t][: criterion.sizes[2]]]
-        self.x = np.concatenate(parts)
+        parts = [layout.theta(working), beta[: criterion.sizes[1]], np.array([t][: criterion.sizes[2]])]
+        self.x: NDArray[np.float64] = np.concatenate(parts)
         near = LaplacePoint(
             value=math.inf, gradient=np.empty(0), raw={"beta": beta, "s": _scores(fit, criterion, found.d1)}
         )
         self.point = criterion(self.x, near)
         theta = [
-            max(self.unit, float(np.abs(L).max())) / math.sqrt(layout.n_levels[block]) * np.ones(len(L) * (len(L) + 1) // 2)
+            np.full(len(L) * (len(L) + 1) // 2, max(self.unit, np.abs(L).max()) / math.sqrt(layout.n_levels[block]))
             for L, block in zip(working, layout.block_of, strict=True)
         ]
         rest = [self.unit] * criterion.sizes[1] + [math.sqrt(2.0 / model.nobs)] * criterion.sizes[2]
@@ -135,14 +137,17 @@ class LaplaceProfile:
         self.ceiling = ceiling
         self.uncorrelated = coordinates.uncorrelated
         self._criterion, self._coordinates = criterion, coordinates
+        self._least = _LEAST * estimates.unit
         psi, _ = coordinates.reduced(coordinates.estimate)
         every = np.arange(len(psi))
         first = self._evaluate(psi, psi, every, estimates.point)
 
-        def function(y: NDArray[np.float64], near: _At) -> _At:
-            return self._evaluate(psi, y, every, near.point)
+        def function(x: NDArray[np.float64], near: _At | None) -> _At:
+            return self._evaluate(psi, x, every, None if near is None else near.point)
 
         hessian = differences([function], psi, first, coordinates.step)
+        if not np.isfinite(hessian).all():
+            hessian = np.diag(2.0 * (STEP / coordinates.step) ** 2)
         self._first = self._last = _State(psi=psi, at=first, curvature=hessian)
         curvature = self.at_estimate().curvature
         self.reach = min(reach, 3.0 * math.sqrt(2.0 / curvature)) if curvature > 0.0 else reach
@@ -177,11 +182,12 @@ class LaplaceProfile:
         ConvergenceError
             If no minimum is found.
         """
-        near = min(self._first, self._last, key=lambda state: abs(float(state.psi[0]) - position))
-        for start in (others, near.psi[1:]):
+        origin = min(self._first, self._last, key=lambda state: abs(float(state.psi[0]) - position))
+        for start in (others, origin.psi[1:]):
             psi, redundant = self._coordinates.reduced(np.append(position, start))
+            psi = self._coordinates.lifted(psi, self._least)
             free = _free(len(psi), redundant)
-            at = self._evaluate(psi, psi[free], free, near.at.point)
+            at = self._evaluate(psi, psi[free], free, origin.at.point)
             if math.isfinite(at.value):
                 break
         else:
@@ -190,20 +196,20 @@ class LaplaceProfile:
                 position=position, others=others, deviance=math.inf, slope=math.nan, curvature=math.nan, tangent=unknown
             )
 
-        def function(y: NDArray[np.float64], best: _At | None) -> _At:
-            return self._evaluate(psi, y, free, None if best is None else best.point)
+        def function(x: NDArray[np.float64], near: _At | None) -> _At:
+            return self._evaluate(psi, x, free, None if near is None else near.point)
 
         found = descend(
             function,
             psi[free],
-            near.curvature[np.ix_(free, free)],
+            origin.curvature[np.ix_(free, free)],
             tolerance=_ROUGH_TOLERANCE if rough else _TOLERANCE,
             max_evaluations=_MOST_EVALUATIONS,
             first=at,
         )
         if not found.converged:
             raise no_minimum(self.name, self.reported(position))
-        state = _state(near, psi, found.x, free, found.point, found.curvature)
+        state = _state(origin, psi, found.x, free, found.point, found.curvature)
         if not rough:
             self._last = state
         point = self._point(state, found.decrement)
@@ -218,7 +224,8 @@ class LaplaceProfile:
         with np.errstate(over="ignore", invalid="ignore"):
             point = self._criterion(self._coordinates.parameters(moved), near)
         if not math.isfinite(point.value):
-            return _At(value=math.inf, gradient=np.full(len(free), np.nan), whole=np.full(len(psi), np.nan), point=point)
+            whole = np.full(len(psi), np.nan)
+            return _At(value=math.inf, gradient=whole[free], whole=whole, point=point)
         whole = self._coordinates.gradient(moved, point)
         return _At(value=point.value, gradient=whole[free], whole=whole, point=point)
 
@@ -295,7 +302,9 @@ def _linear_profile(fit: GlmmFit, here: Estimates, parameter: Parameter) -> Lapl
         reach, half = _WIDE_LOG, 0.5 if fit.distribution.scaled else 1.0
 
     def reported(position: float) -> float:
-        return position if half is None else math.exp(half * position)
+        if half is None:
+            return position
+        return math.exp(half * position) if half * position < _LARGEST_LOG else math.inf
 
     coordinates = LinearCoordinates(fit.likelihood, here.x, row, here.spread, reported)
     return LaplaceProfile(parameter.name, fit.likelihood, here, coordinates, reach=reach)

@@ -1,4 +1,4 @@
-"""The parameters of a linear mixed model as they are reported: sd, correlation, sigma, coefficient."""
+"""The parameters of a mixed model as they are reported: sd, correlation, sigma, coefficient."""
 
 from __future__ import annotations
 

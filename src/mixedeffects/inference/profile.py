@@ -1,9 +1,9 @@
-"""Profile likelihood of every parameter of a linear mixed model."""
+"""Profile likelihood of every parameter of a linear or generalized mixed model."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -131,6 +131,7 @@ class Profile:
         wanted = self.names if params is None else [params] if isinstance(params, str) else list(params)
         curves = [self[name] for name in wanted]
         limits = np.array([curve.limits(quantile) for curve in curves]).reshape(-1, 2)
+        unlimited = _unlimited((curve.name, curve._root, tuple(row)) for curve, row in zip(curves, limits, strict=True))
         return Intervals(
             names=tuple(curve.name for curve in curves),
             estimate=np.array([curve.estimate for curve in curves]),
@@ -138,7 +139,7 @@ class Profile:
             upper=limits[:, 1],
             level=float(level),
             method="profile",
-            message=self.message,
+            message="; ".join(filter(None, (self.message, unlimited))),
         )
 
 
@@ -157,20 +158,21 @@ def profile(fit: LmmFit, params: str | Sequence[str] | None = None) -> Profile:
     -------
     Profile
         About 16 points for each parameter, with zeta from -2.58 to 2.58 unless the parameter's range ends before: a
-        standard deviation at 0, a correlation at -1 and 1. A correlation that involves a standard deviation estimated
-        as 0 has no points.
+        standard deviation at 0, a correlation at -1 and 1; fewer where the profile levels off, as that of a coefficient
+        of separated data does. A correlation that involves a standard deviation estimated as 0 has no points.
 
     Raises
     ------
     DataError
-        For an unknown parameter, or a fit at a fixed theta.
+        For an unknown parameter, a fit at a fixed theta, or coefficients of a generalized fit with nagq=0.
     ConvergenceError
         If a minimum is not found, or one that is lower than the fit.
 
     Notes
     -----
-    D is minus twice the log-likelihood. With one parameter x fixed it is minimized over all others, and
-    zeta(x) = sign(x - xhat) sqrt(D(x) - D(xhat)) [1]_, [2]_: a straight line if the likelihood is quadratic.
+    D is minus twice the log-likelihood, or its approximation by Laplace or quadrature. With one parameter x fixed it
+    is minimized over all others, and zeta(x) = sign(x - xhat) sqrt(D(x) - D(xhat)) [1]_, [2]_: a straight line if the
+    likelihood is quadratic.
 
     References
     ----------
@@ -200,7 +202,7 @@ def profile(fit: LmmFit, params: str | Sequence[str] | None = None) -> Profile:
 
 def profile_limits(
     fit: LmmFit, chosen: Sequence[Parameter], quantile: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
     """Limits straight from the estimates, without the points between.
 
     Parameters
@@ -218,13 +220,15 @@ def profile_limits(
         Estimates.
     limits : ndarray (m, 2)
         Limits.
+    message : str
+        Which of them lie at infinity; empty if none.
     """
     rows, found = [], []
-    for _, root, estimate in signed_roots(fit, chosen):
+    for parameter, root, estimate in signed_roots(fit, chosen):
         knots = () if root is None else (root.at_estimate(),)
-        rows.append(_limits(root, knots, quantile))
+        rows.append((parameter.name, root, _limits(root, knots, quantile)))
         found.append(estimate)
-    return np.array(found), np.array(rows).reshape(-1, 2)
+    return np.array(found), np.array([limits for _, _, limits in rows]).reshape(-1, 2), _unlimited(rows)
 
 
 def maximum_likelihood(fit: LmmFit) -> tuple[LmmFit, str]:
@@ -313,3 +317,18 @@ def _limits(root: SignedRoot | None, knots: Sequence[Knot], quantile: float) -> 
         return math.nan, math.nan
     lower, upper = (root.function.reported(root.solve(target, knots)) for target in (-quantile, quantile))
     return lower, upper
+
+
+def _unlimited(found: Iterable[tuple[str, SignedRoot | None, tuple[float, ...]]]) -> str:
+    """Say which profiles level off below the cut-off, given their limits; empty if none."""
+    names = [
+        name
+        for name, root, limits in found
+        if root is not None
+        for end, limit in zip(root.function.domain, limits, strict=True)
+        if math.isinf(end) and limit == root.function.reported(end)
+    ]
+    if not names:
+        return ""
+    which = ", ".join(dict.fromkeys(names))
+    return f"the profile of {which} levels off below the cut-off: the interval has no limit on that side"

@@ -126,8 +126,9 @@ class SignedRoot:
         )
 
     def march(self, start: Knot, target: float, n_steps: int) -> list[Knot]:
-        """Knots from the estimate outwards, zeta about evenly spaced, until `target` or the end of the domain,
-        or where the profile levels off.
+        """Knots from the estimate outwards, zeta about evenly spaced, until `target` or the end of the domain.
+
+        They end before where the profile levels off, or the deviance cannot be computed.
 
         Parameters
         ----------

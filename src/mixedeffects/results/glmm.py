@@ -181,7 +181,7 @@ class GlmmResult(EstimateMethods, GlmmInference):
             Add confidence limits.
         level : float
             Their level.
-        method : {"wald", "bootstrap"}
+        method : {"wald", "profile", "bootstrap"}
             Their method; Wald limits are for fixed effects and conditional modes.
 
         Returns

@@ -8,8 +8,9 @@ from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference import deletions, intervals
+from mixedeffects.inference import profile as _profile
 from mixedeffects.results.resampling import BootstrapMethods, refuse_options
-from mixedeffects.results.views import MarginalMeansView
+from mixedeffects.results.views import MarginalMeansView, ProfileView
 from mixedeffects.tables.frames import framed, interval_frame
 
 if TYPE_CHECKING:
@@ -113,14 +114,15 @@ class GlmmInference(BootstrapMethods, GlmmFit):
         return MarginalMeansView(emmeans(self, specs, by=by, at=at, ddf="normal", level=level, link=link))
 
     def confint(
-        self, method: str = "wald", level: float = 0.95, params: str | Sequence[str] | None = None, **options: Any
+        self, method: str = "profile", level: float = 0.95, params: str | Sequence[str] | None = None, **options: Any
     ) -> IntervalFrame:
         """Confidence intervals.
 
         Parameters
         ----------
-        method : {"wald", "bootstrap"}
-            Normal approximation (coefficients only), or parametric bootstrap.
+        method : {"profile", "wald", "bootstrap"}
+            Profile likelihood, normal approximation (coefficients only), or parametric bootstrap. Coefficients of a fit
+            with ``nagq=0`` have no profile.
         level : float
             Confidence level.
         params : str or sequence of str, optional
@@ -134,11 +136,43 @@ class GlmmInference(BootstrapMethods, GlmmFit):
         -------
         DataFrame
             Index parameter, columns lower and upper.
+
+        Raises
+        ------
+        DataError
+            For an option that is not known, or profiles that there are not.
+        ConvergenceError
+            If a limit is not found, or the deviance has a minimum that is lower than the fit.
         """
         if method == "bootstrap":
             return self._bootstrap_limits(level, params, options)
         refuse_options(method, options)
-        if method != "wald":
-            raise DataError(f"method={method!r} is not known for a generalized model; choose 'wald' or 'bootstrap'")
-        found = intervals.confint_wald(self, level, "beta_" if params is None else params)
+        if method == "profile":
+            found = intervals.confint_profile(self, level, params)
+        elif method == "wald":
+            found = intervals.confint_wald(self, level, "beta_" if params is None else params)
+        else:
+            raise DataError(f"method={method!r} is not known; choose 'profile', 'wald' or 'bootstrap'")
         return interval_frame(found.names, found.lower, found.upper, found.heads, [found.message])
+
+    def profile(self, params: str | Sequence[str] | None = None) -> ProfileView:
+        """Profile the deviance in each parameter: standard deviations, correlations, dispersion, coefficients.
+
+        Parameters
+        ----------
+        params : str or sequence of str, optional
+            As in `confint`; all by default.
+
+        Returns
+        -------
+        ProfileView
+            ``to_frame()`` (param, value, zeta), ``confint(level)``, ``plot()``.
+
+        Raises
+        ------
+        DataError
+            For an unknown parameter, or coefficients of a fit with nagq=0.
+        ConvergenceError
+            If a minimum is not found, or one that is lower than the fit.
+        """
+        return ProfileView(_profile.profile(self, params))
