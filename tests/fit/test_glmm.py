@@ -115,7 +115,7 @@ def test_wald_tests_and_intervals(fit):
     table = fit.coef_table()
     np.testing.assert_allclose(table["p_value"], 2 * stats.norm.sf(np.abs(table["statistic"])), rtol=1e-10)
     half = stats.norm.ppf(0.95) * fit.std_errors
-    np.testing.assert_allclose(fit.confint(level=0.9)["upper"], fit.fixef + half, rtol=1e-12)
+    np.testing.assert_allclose(fit.confint("wald", level=0.9)["upper"], fit.fixef + half, rtol=1e-12)
     assert fit.test("period[T.2] - period[T.3] = 0").df == np.inf
 
 

@@ -15,7 +15,7 @@ from mixedeffects.inference.intervals import confint_profile, confint_wald
 from mixedeffects.inference.parameters import parameters
 from mixedeffects.inference.profile import profile, signed_roots
 
-CASES = reference.case_ids("confint")
+CASES = [c for c in reference.case_ids("confint") if reference.load_case(c, "confint")["family"] == "gaussian"]
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 
 

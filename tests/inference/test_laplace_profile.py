@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,12 +14,14 @@ from scipy.optimize import minimize
 from scipy.stats import chi2
 from support import reference
 from support.compare import difference
+from support.singular import slopes_without_intercepts
 
 import mixedeffects as me
 from mixedeffects.inference.intervals import confint_profile
 from mixedeffects.inference.laplace_profile import Estimates
 from mixedeffects.inference.parameters import parameters
 from mixedeffects.inference.profile import signed_roots
+from mixedeffects.inference.signed_root import SignedRoot
 
 HERDS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 MODELS = {
@@ -220,3 +224,193 @@ def test_no_point_that_R_computed_is_lower(name):
     assert min(gaps) > -1e-6
     assert max(gaps) < 1e-2
     assert np.median(gaps) < 2e-4
+
+
+# Ends of ranges ---------------------------------------------------------------------------------------------------
+
+
+def ends_of_the_range(name, kind):
+    fit = fitted(name)
+    for p, root, _ in profiled(fit, (kind,)):
+        for side, end in zip((-1.0, 1.0), root.function.domain, strict=True):
+            if np.isfinite(end) and root.solve(1.96 * side, [root.at_estimate()]) == end:
+                yield fit, p, root, end
+
+
+@pytest.mark.parametrize("name", ["slope", "slope by quadrature", "three columns, singular", "crossed, singular"])
+def test_limits_at_the_end_of_a_range(name):
+    """The deviance next to the end is below the cut-off, or the limit would be before."""
+    found = [*ends_of_the_range(name, "sd"), *ends_of_the_range(name, "cor")]
+    assert found
+    for fit, p, root, end in found:
+        limit = root.function.reported(end)
+        assert limit in (0.0, -1.0, 1.0)
+        value = 1e-3 if p.kind == "sd" else 0.999 * limit
+        assert constrained(fit, p, value) < fit.criterion + 1.96**2
+        assert root.at(end, root.at_estimate()).point.deviance <= fit.criterion + 1.96**2
+
+
+def test_correlations_with_a_variance_of_zero_have_no_profile():
+    data = slopes_without_intercepts()
+    with pytest.warns(me.SingularFitWarning):
+        fit = me.glmer("y ~ x + (x | g)", data, "gaussian")
+    assert fit.theta[0] < 1e-12
+    exact = replace(fit.solution, theta=np.array([0.0, 0.0, np.hypot(*fit.theta[1:])]))
+    fit = replace(fit, solution=exact)
+    with pytest.warns(me.SingularFitWarning):
+        linear = me.lmer("y ~ x + (x | g)", data, reml=False)
+    assert np.isnan(fit.confint(params="cor_x.Intercept|g")).all().all()
+    np.testing.assert_allclose(fit.confint(), linear.confint(), rtol=1e-5, atol=1e-8)
+    assert len(fit.profile("cor_x.Intercept|g")["cor_x.Intercept|g"].value) == 0
+
+
+@pytest.fixture(scope="module")
+def groups() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({"g": np.repeat(np.arange(15), 10), "x": rng.normal(size=150)})
+    data["all"] = (np.arange(150) % 10 < 2).astype(float)
+    data["eta"] = 0.2 + data["x"] + 1.2 * rng.normal(size=15)[data["g"]]
+    success = rng.random(150) < 1.0 / (1.0 + np.exp(-data["eta"]))
+    data["separated"] = np.where(data["all"] == 1.0, 1.0, success)
+    data["complete"] = (data["x"] > 0.0).astype(float)
+    data["count"] = rng.poisson(np.exp(0.4 * data["eta"]))
+    data["none"] = np.where(data["all"] == 1.0, 0, data["count"])
+    return data
+
+
+@pytest.mark.parametrize(
+    ("response", "family", "options", "side"),
+    [
+        ("separated", "binomial", {}, 1),
+        ("separated", "binomial", {"nagq": 5}, 1),
+        ("separated", "binomial", {"link": "probit"}, 1),
+        ("none", "poisson", {}, 0),
+    ],
+)
+def test_a_separated_coefficient_has_one_finite_limit(groups, response, family, options, side):
+    with pytest.warns(me.ConvergenceWarning):
+        fit = me.glmer(f"{response} ~ x + all + (1 | g)", groups, family, **options)
+    limits = confint_profile(fit)
+    rows = np.column_stack([limits.lower, limits.upper])
+    assert rows[3, side] == (np.inf if side else -np.inf)
+    assert np.isfinite(np.delete(rows.ravel(), 6 + side)).all()
+    assert "the profile of all levels off below the cut-off" in limits.message
+    assert "did not converge" in limits.message
+    place = next(p for p in parameters(fit) if p.name == "all")
+    found = constrained(fit, place, rows[3, 1 - side])
+    assert found == pytest.approx(fit.criterion + chi2.ppf(0.95, 1), abs=1e-6)
+    curve = fit.profile("all")["all"]
+    assert np.abs(curve.zeta[-side]) < 2.0
+    assert curve.limits(1.0)[side] == rows[3, side]
+
+
+def test_completely_separated_data(groups):
+    with pytest.warns(me.ConvergenceWarning):
+        fit = me.glmer("complete ~ x + (1 | g)", groups)
+    limits = fit.confint()
+    assert list(limits["upper"]) == [np.inf, np.inf, np.inf]
+    assert list(limits["lower"])[:2] == [0.0, -np.inf]
+    slope = next(p for p in parameters(fit) if p.name == "x")
+    found = constrained(fit, slope, limits["lower"]["x"])
+    assert found == pytest.approx(fit.criterion + chi2.ppf(0.95, 1), abs=1e-6)
+
+
+def test_a_dispersion_without_limit(groups):
+    """Counts without overdispersion are as likely under a dispersion of the Poisson distribution."""
+    fit = me.glmer("count ~ x + (1 | g)", groups, "negative_binomial")
+    poisson = me.glmer("count ~ x + (1 | g)", groups, "poisson")
+    limits = fit.confint(params="dispersion")
+    assert 0.0 < limits["lower"]["dispersion"] < fit.dispersion
+    assert limits["upper"]["dispersion"] == np.inf
+    assert "the profile of dispersion levels off" in repr(limits)
+    curve = fit.profile("dispersion")["dispersion"]
+    assert curve.zeta[-1] == pytest.approx(np.sqrt(max(poisson.criterion - fit.criterion, 0.0)), abs=1e-3)
+
+
+# The public face --------------------------------------------------------------------------------------------------
+
+
+def test_profiles_are_the_default():
+    fit = fitted("binomial")
+    limits = fit.confint()
+    names = ["sd_Intercept|herd", "Intercept", "period[T.2]", "period[T.3]", "period[T.4]"]
+    assert list(limits.index) == names
+    pd.testing.assert_frame_equal(fit.profile().confint(), limits, rtol=1e-7)
+    table = fit.tidy(conf_int=True, method="profile")
+    np.testing.assert_allclose(table["lower"].astype(float), np.roll(limits["lower"], -1), rtol=1e-12)
+    assert list(fit.confint(params="beta_").index) == names[1:]
+    with pytest.raises(me.DataError, match="choose 'profile', 'wald' or 'bootstrap'"):
+        fit.confint("likelihood")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_curves_rise_through_the_estimate(name):
+    fit = fitted(name)
+    for curve in fit.profile("theta_" if fit.nagq == 0 else None):
+        assert (np.diff(curve.value) > 0).all()
+        assert (np.diff(curve.zeta) > -1e-7).all()
+        if len(curve.value):
+            assert curve.zeta[curve.value == curve.estimate] == pytest.approx([0.0])
+            limits = {"sd": (0.0, np.inf), "cor": (-1.0, 1.0)}.get(curve.name.split("_")[0], (-np.inf, np.inf))
+            assert curve.value[0] == pytest.approx(limits[0]) or curve.zeta[0] < -2.5
+            assert curve.value[-1] == pytest.approx(limits[1]) or curve.zeta[-1] > 2.5
+            assert len(curve.value) <= 24
+
+
+def test_the_fast_approximation_has_no_profile_of_coefficients():
+    fit = fitted("fast")
+    for call in (fit.confint, fit.profile):
+        with pytest.raises(
+            me.DataError, match=r"with nagq=0 coefficients have no profile \(Intercept, period.*'theta_'"
+        ):
+            call()
+    assert list(fit.confint(params="theta_").index) == ["sd_Intercept|herd"]
+
+
+def test_names_of_the_scale():
+    assert fitted("gamma").profile("theta_").names == ("sd_Intercept|g", "sigma")
+    assert fitted("negative binomial").profile("theta_").names == ("sd_Intercept|g", "dispersion")
+    assert fitted("poisson").profile("theta_").names == ("sd_Intercept|subject",)
+
+
+def test_frame_in_the_library_of_the_data():
+    pl = pytest.importorskip("polars")
+    fit = me.glmer("y ~ lbase + (1 | subject)", pl.from_pandas(reference.load_data("epil")), "poisson")
+    frame = fit.profile("lbase").to_frame()
+    assert isinstance(frame, pl.DataFrame)
+    assert frame.columns == ["param", "value", "zeta"]
+
+
+def test_a_lower_minimum_is_an_error():
+    fit = fitted("binomial")
+    for p, root, _ in profiled(fit):
+        wrong = SignedRoot(root.function, fit.criterion + 1.0)
+        with pytest.raises(me.ConvergenceError, match="local minimum") as error:
+            wrong.at(root.function.estimate, root.at_estimate())
+        assert p.name in str(error.value)
+
+
+def test_a_loaded_fit_has_the_same_profile():
+    fit = fitted("slope")
+    again = pickle.loads(pickle.dumps(fit))
+    np.testing.assert_allclose(again.confint(), fit.confint(), rtol=1e-7)
+
+
+def test_profiles_do_not_depend_on_units():
+    data = counts((0.5, 0.3, 0.3))
+    fit = me.glmer("y ~ a + (a | g)", data, "poisson")
+    other = me.glmer("y ~ a + (a | g)", data.assign(a=1e4 * data["a"]), "poisson")
+    factor = np.array([1.0, 1.0, 1e4, 1.0, 1e4])[:, None]
+    np.testing.assert_allclose(other.confint() * factor, fit.confint(), rtol=1e-6)
+    linear = me.glmer("Reaction ~ Days + (Days | Subject)", reference.load_data("sleepstudy"), "gaussian")
+    data = reference.load_data("sleepstudy").assign(Reaction=lambda d: 1e-5 * d["Reaction"])
+    small = me.glmer("Reaction ~ Days + (Days | Subject)", data, "gaussian")
+    factor = np.array([1e5, 1.0, 1e5, 1e5, 1e5, 1e5])[:, None]
+    np.testing.assert_allclose(small.confint() * factor, linear.confint(), rtol=1e-5)
+
+
+def test_the_picture():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    axes = fitted("slope").profile().plot()
+    assert [ax.get_xlabel() for ax in axes[:2]] == ["sd_Intercept|district", "cor_urban[T.Y].Intercept|district"]
+    plt.close("all")
