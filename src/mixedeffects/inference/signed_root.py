@@ -18,7 +18,8 @@ _NEW_MINIMUM = 1e-4  # of the deviance: lower than the minimum by so much is ano
 _LOWER = 1e-3  # of the deviance: what the minimum from a second start must be lower by, to be another one
 _LEVEL = 1e-6  # of the deviance: what a profile that levels off may still rise by
 _MOST_POINTS = 60
-_HALVINGS = 8  # of a step to where the deviance cannot be computed
+_HALVINGS = 12  # of a step that leads too far
+_SAME = 1e-4  # of zeta: points on a level that need not be shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,16 +150,16 @@ class SignedRoot:
             if (end - position) * side <= 0.1 * abs(step) or here.point.deviance == self.function.ceiling:
                 position = end
             there = self.at(position, here)
-            for _ in range(_HALVINGS):
-                if math.isfinite(there.zeta):
+            for _ in range(_HALVINGS):  # where there is no value, or far more than a step of zeta
+                if abs(there.zeta - here.zeta) <= 4.0 * abs(target) / n_steps:
                     break
                 there = self.at(0.5 * (here.position + there.position), here)
-            if not math.isfinite(there.zeta):
+            level = self._levels_off(there, end)
+            if math.isfinite(there.zeta) and not (level and abs(there.zeta - here.zeta) < _SAME):
+                out.append(there)
+            if level or not math.isfinite(there.zeta):
                 break
             here = there
-            out.append(here)
-            if self._levels_off(here, end):
-                break
         return out
 
     def _levels_off(self, knot: Knot, end: float) -> bool:
