@@ -25,6 +25,7 @@ import mixedeffects as me
 
 HERE = Path(__file__).resolve().parent
 SLEEP = "Reaction ~ Days + (Days | Subject)"
+HERDS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 CROSSED = "y ~ x + (1 | s) + (1 | i)"
 
 
@@ -57,6 +58,8 @@ def main() -> None:
     data = crossed()
     data.to_csv(folder / "crossed_2000.csv", index=False, float_format="%.17g")
     me.datasets.load("sleepstudy").to_csv(folder / "sleepstudy.csv", index=False)
+    herds = me.datasets.load("cbpp")
+    herds.to_csv(folder / "cbpp.csv", index=False)
     done = subprocess.run(
         ["Rscript", HERE / "libraries" / "inference.R", folder], capture_output=True, text=True, check=True
     )
@@ -66,6 +69,9 @@ def main() -> None:
     ours = {
         "profile": clock(
             lambda: me.lmer(SLEEP, sleep, reml=False), lambda fit: fit.confint().loc["sd_Intercept|Subject", "lower"], 9
+        ),
+        "profile_cbpp": clock(
+            lambda: me.glmer(HERDS, herds), lambda fit: fit.confint().loc["sd_Intercept|herd", "lower"], 9
         ),
         "bootstrap_200": clock(
             lambda: me.lmer(SLEEP, sleep, reml=False),
@@ -78,6 +84,7 @@ def main() -> None:
     }
     names = {
         "profile": "profile intervals of all parameters, sleepstudy (value: lower limit of the first)",
+        "profile_cbpp": "profile intervals of all parameters, cbpp by glmer (value: lower limit of the first)",
         "bootstrap_200": "10,000 bootstrap refits, sleepstudy (R: 200, times 50; value: sd of the slope)",
         "kenward_roger": "Kenward-Roger covariance and df, crossed, 2,000 rows (value: df of the slope)",
     }
