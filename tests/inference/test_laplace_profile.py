@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
+from scipy.special import expit
 from scipy.stats import chi2
 from support import reference
 from support.compare import difference
 from support.singular import slopes_without_intercepts
 
 import mixedeffects as me
+from mixedeffects.inference.constrained import ProfilePoint
 from mixedeffects.inference.intervals import confint_profile
 from mixedeffects.inference.laplace_profile import Estimates
 from mixedeffects.inference.parameters import parameters
@@ -414,3 +416,55 @@ def test_the_picture():
     axes = fitted("slope").profile().plot()
     assert [ax.get_xlabel() for ax in axes[:2]] == ["sd_Intercept|district", "cor_urban[T.Y].Intercept|district"]
     plt.close("all")
+
+
+# The search along a profile ---------------------------------------------------------------------------------------
+
+
+class Curve:
+    """A profile deviance without other parameters, given by a function and its derivative."""
+
+    name, domain, reach, ceiling, uncorrelated = "curve", (-np.inf, np.inf), 1.0, np.inf, np.zeros(0)
+
+    def __init__(self, function, derivative, estimate=0.0):
+        self.function, self.derivative, self.estimate = function, derivative, estimate
+
+    def reported(self, position):
+        return position
+
+    def at_estimate(self):
+        return self.at(self.estimate, self.uncorrelated)
+
+    def at(self, position, others, *, rough=False):
+        return ProfilePoint(
+            position=position,
+            others=others,
+            deviance=self.function(position),
+            slope=self.derivative(position),
+            curvature=2.0,
+            tangent=np.zeros(0),
+        )
+
+
+def solved(curve, target):
+    root = SignedRoot(curve, curve.function(curve.estimate))
+    return root.solve(target, [root.at_estimate()])
+
+
+def test_a_profile_that_rises_slowly_has_its_limit():
+    curve = Curve(lambda x: 0.4 * np.log1p(x**2), lambda x: 0.8 * x / (1.0 + x**2))
+    assert solved(curve, 1.96) == pytest.approx(np.sqrt(np.expm1(1.96**2 / 0.4)), rel=1e-6)
+
+
+@pytest.mark.parametrize("top", [3.7, 3.84])
+def test_a_profile_that_levels_off_just_below_has_none(top):
+    curve = Curve(lambda x: top * x**2 / (1.0 + x**2), lambda x: 2.0 * top * x / (1.0 + x**2) ** 2)
+    assert solved(curve, 1.96) == np.inf
+    assert solved(curve, -1.96) == -np.inf
+    assert solved(curve, 1.9) == pytest.approx(np.sqrt(1.9**2 / (top - 1.9**2)), rel=1e-6)
+
+
+def test_an_estimate_far_out_is_left_for_the_limit_on_the_other_side():
+    curve = Curve(lambda x: 2.0 * np.logaddexp(0.0, -3.0 * x), lambda x: -6.0 * expit(-3.0 * x), estimate=2000.0)
+    assert solved(curve, 1.96) == np.inf
+    assert solved(curve, -1.96) == pytest.approx(-np.log(np.expm1(1.96**2 / 2.0)) / 3.0, rel=1e-6)

@@ -184,8 +184,11 @@ class SignedRoot:
         """The next position to try."""
         side = math.copysign(1.0, target)
         if outer is None:
-            slope = max(inner.slope, 0.2 / self.function.reach)
-            position = inner.position + (target - inner.zeta) / slope
+            gap, distance = abs(target - inner.zeta), abs(inner.position - self.function.estimate)
+            # Farther out steps may double the distance, as the profile may rise by a logarithm, or level off.
+            longest = max(5.0 * gap * self.function.reach, distance if distance > self.function.reach else 0.0)
+            step = min(gap / inner.slope, longest) if inner.slope > 0.0 else longest
+            position = inner.position + side * step
             return end if (end - position) * side <= 0.0 else position
         width = outer.position - inner.position
         position = _inverse_hermite(target, inner, outer)
