@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixedeffects.criterion.differences import hessian_by_differences
 from mixedeffects.criterion.laplace import LaplacePoint
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import predictor_of
@@ -15,7 +16,7 @@ from mixedeffects.inference.constrained import ProfilePoint, flat, no_minimum
 from mixedeffects.inference.coordinates import CorrelationCoordinates, SdCoordinates
 from mixedeffects.inference.laplace_coordinates import STEP, CovarianceCoordinates, LinearCoordinates
 from mixedeffects.optimize.canonical import transformed
-from mixedeffects.optimize.quasi_newton import descend, differences, learnt
+from mixedeffects.optimize.quasi_newton import descend, learnt, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -142,10 +143,9 @@ class LaplaceProfile:
         every = np.arange(len(psi))
         first = self._evaluate(psi, psi, every, estimates.point)
 
-        def function(x: NDArray[np.float64], near: _At | None) -> _At:
-            return self._evaluate(psi, x, every, None if near is None else near.point)
-
-        hessian = differences([function], psi, first, coordinates.step)
+        hessian = hessian_by_differences(
+            [lambda x: self._evaluate(psi, x, every, first.point).whole], psi, coordinates.step
+        )
         if not np.isfinite(hessian).all():
             hessian = np.diag(2.0 * (STEP / coordinates.step) ** 2)
         self._first = self._last = _State(psi=psi, at=first, curvature=hessian)
@@ -344,7 +344,7 @@ def _state(
     B[np.ix_(free, free)] = curvature
     change = at.whole - near.at.whole
     if psi[0] != near.psi[0] and np.isfinite(change).all():
-        B = learnt(B, psi - near.psi, change)
+        B = learnt(B, psi - near.psi, change, units(B))
     return _State(psi=psi, at=at, curvature=B)
 
 
@@ -352,7 +352,7 @@ def _solved(B: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.fl
     """B^-1 times a vector; curvature that is flat or negative counts by its size, no less than a little."""
     if not len(right):
         return right
-    scale = np.sqrt(np.maximum(np.abs(np.diag(B)), 1e-24 * max(float(np.abs(np.diag(B)).max()), 1e-300)))
+    scale = units(B)
     values, vectors = np.linalg.eigh(B / np.outer(scale, scale))
     size = np.maximum(np.abs(values), _FLAT * max(float(np.abs(values).max()), 1e-300))
     return np.asarray(vectors @ ((vectors.T @ (right / scale)) / size) / scale, dtype=np.float64)
