@@ -368,7 +368,7 @@ def test_more_than_three_columns_are_refused():
 def test_expected_information_is_refused():
     model = drawn(Binomial("probit"), RANDOM[1], seed=38)
     laplace = laplace_criterion(model.design, model.family, expected=True)
-    with pytest.raises(DataError, match="observed information"):
+    with pytest.raises(DataError, match="no variant with the expected information"):
         agq_criterion(laplace, 2)
 
 
