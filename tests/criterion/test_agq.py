@@ -1,7 +1,7 @@
-"""Adaptive quadrature against the Laplace approximation, differences of itself, and integrals over dense grids.
+"""Adaptive quadrature against the Laplace approximation and integrals over dense grids; its gradient at the boundary.
 
-Tolerances: gradients 1e-8 of their largest entry (differences of fourth order have an error of about 1e-9); integrals
-1e-9 relative, where the rule has as many nodes as that takes.
+The gradient elsewhere is in `test_generalized_gradient`. Tolerances: gradients 1e-8 of their largest entry (differences
+of fourth order have an error of about 1e-9); integrals 1e-9 relative, where the rule has as many nodes as that takes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy.special import logsumexp
-from support.generalized import Model, drawn, of_case, point
+from support.generalized import Model, differences, drawn, of_case, point
 from support.reference import load_case
 
 from mixedeffects import _core
@@ -44,18 +44,6 @@ FAMILIES = [
 ]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=repr)
 each_random = pytest.mark.parametrize("random", RANDOM.values())
-
-
-def differences(criterion: AgqCriterion, x: np.ndarray, step: float = 2e-3) -> np.ndarray:
-    """Return the gradient by differences of fourth order, starting each mode search at the mode of x."""
-    near = criterion(x)
-    out = []
-    for i in range(len(x)):
-        e = np.zeros(len(x))
-        e[i] = step * max(1.0, abs(x[i]))
-        v = [criterion(x + m * e, near).value for m in (-2, -1, 1, 2)]
-        out.append((v[0] - 8 * v[1] + 8 * v[2] - v[3]) / (12 * e[i]))
-    return np.array(out)
 
 
 def integral(model: Model, criterion: AgqCriterion, x: np.ndarray, n: int, reach: float = 9.0) -> float:
@@ -101,16 +89,6 @@ def test_one_node_is_the_laplace_approximation(family, random):
 
 
 # ---- gradient --------------------------------------------------------------------------------------------------------
-
-
-@each_family
-@each_random
-@pytest.mark.parametrize("nagq", [2, 5])
-def test_gradient_is_that_of_the_approximation(family, random, nagq):
-    criterion = agq_criterion(drawn(family, random, seed=3).laplace(), nagq)
-    x = point(criterion.laplace, seed=4)
-    expected = differences(criterion, x)
-    np.testing.assert_allclose(criterion(x).gradient, expected, rtol=0, atol=1e-8 * abs(expected).max())
 
 
 @pytest.mark.parametrize("nagq", [2, 4])

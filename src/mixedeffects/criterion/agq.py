@@ -152,7 +152,7 @@ class AgqCriterion:
         self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]
     ) -> LaplacePoint:
         theta, beta = (np.ascontiguousarray(part, dtype=np.float64) for part in (theta, beta))
-        raw = self.core.quadrature(theta, beta, t, start, self.nodes, self.log_weights, INNER)
+        raw = self.core.quadrature(theta, beta, t, start, self.nodes, self.log_weights, self.laplace.inner)
         return self.laplace.point(raw)
 
     def _zero_columns(self, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
