@@ -63,7 +63,16 @@ def of_case(case: dict) -> Model:
     return Model(rows, family_of(NAMES.get(case["family"], case["family"]), case["link"]))
 
 
-def drawn(family: Family, random: str, *, seed: int, levels: int = 8, rows: int = 80, slope: float = 0.0) -> Model:
+def drawn(
+    family: Family,
+    random: str,
+    *,
+    seed: int,
+    levels: int = 8,
+    rows: int = 80,
+    slope: float = 0.0,
+    log_dispersion: float = -1.0,
+) -> Model:
     """Draw a model with two fixed slopes, an offset, weights or trials, and the given random part.
 
     The intercept varies over the levels of g with standard deviation 0.4, the slopes of a and x with the one given; h,
@@ -79,7 +88,7 @@ def drawn(family: Family, random: str, *, seed: int, levels: int = 8, rows: int 
     if _limit(family):
         eta = _limit(family) + 0.2 * frame["off"]
     weights = rng.integers(1, 6, rows).astype(float) if family.name == "binomial" else rng.uniform(0.5, 2.0, rows)
-    y = family.simulate(family.link.inverse(eta.to_numpy()), weights, -1.0, rng)
+    y = family.simulate(family.link.inverse(eta.to_numpy()), weights, log_dispersion, rng)
     frame["y"] = np.clip(y, 1e-3, 1.0 - 1e-3) if family.name == "beta" else y
     frame["h"] = [f"row{j}" for j in rng.permutation(np.arange(rows) % max(levels // 2, 2))]
     return Model(design(f"y ~ a + x + {random}", frame, offset="off", weights=weights), family)

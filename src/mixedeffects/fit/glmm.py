@@ -18,7 +18,7 @@ from mixedeffects.fit.effects import predictor_of
 from mixedeffects.fit.glmm_values import simulate
 from mixedeffects.fit.kinds import draw_and_fit, fit_as, loglik_without_groups, scale_parameter
 from mixedeffects.fit.record import LmmFit
-from mixedeffects.fit.separation import verdict
+from mixedeffects.fit.separation import verdict, verdict_without_estimates
 from mixedeffects.optimize import Optimum
 from mixedeffects.optimize.laplace import minimize_laplace
 from mixedeffects.optimize.record import Known
@@ -112,14 +112,20 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     DataError
         For a response that the family does not have, or a model for which there is no quadrature.
     ConvergenceError
-        If there is no mode at the starting value.
+        If there is no mode at the starting value; where the response is separated, saying by what.
     """
     family.check_response(design.y, design.row_weights, design.formula.response)
     if control.fixed_theta is not None:
         raise DataError("fixed_theta is for lmer; glmer has no such option yet")
     criterion = _criterion(design, family, nagq, control)
     terms = [(term.key, term.names) for term in design.terms]
-    minimum = minimize_laplace(criterion, terms, control)
+    try:
+        minimum = minimize_laplace(criterion, terms, control)
+    except ConvergenceError as error:
+        separated = verdict_without_estimates(design, family)
+        if separated is None:
+            raise
+        raise ConvergenceError(separated) from error
     widest = max((float(np.sqrt((L**2).sum(axis=1)).max()) for L in _working_factors(criterion, minimum)), default=0.0)
     separated = verdict(design, family, minimum.point.raw["eta"], widest)
     if separated is not None:
