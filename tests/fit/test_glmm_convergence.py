@@ -14,7 +14,7 @@ from support.generalized import drawn
 import mixedeffects as me
 from mixedeffects.control import Control
 from mixedeffects.design import design
-from mixedeffects.families import Binomial, NegativeBinomial, Poisson
+from mixedeffects.families import Binomial, Gamma, InverseGaussian, NegativeBinomial, Poisson
 from mixedeffects.fit.glmm import fit_glmm
 from mixedeffects.fit.separation import separating
 
@@ -52,6 +52,24 @@ def test_every_pair_of_family_and_link_converges(family):
     for nagq in (0, 1, 4):
         optimum = fit_glmm(model.design, family, nagq=nagq, control=Control()).optimum
         assert optimum.converged, (nagq, optimum.message)
+
+
+@pytest.mark.parametrize(
+    ("family", "seed"),
+    [
+        (Gamma("inverse"), 1),
+        (Gamma("inverse"), 3),
+        (InverseGaussian("inverse"), 1),
+        (InverseGaussian("inverse"), 2),
+        (InverseGaussian("1/mu^2"), 3),
+        (Poisson("sqrt"), 1),
+    ],
+    ids=repr,
+)
+def test_a_search_past_points_without_a_mode_converges(family, seed):
+    """From b = 0 the modes of some points on the way cannot be reached: linear predictors would leave the link."""
+    model = drawn(family, "(1 + a | g)", seed=seed, levels=15, rows=200, slope=0.3)
+    assert fit_glmm(model.design, family, nagq=0, control=Control()).optimum.converged
 
 
 @pytest.mark.parametrize("nagq", [0, 1, 4])

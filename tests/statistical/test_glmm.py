@@ -70,7 +70,7 @@ DATA_SETS, DRAWS = 120, 99
 
 @pytest.fixture(scope="module")
 def by_bootstrap() -> dict[str, np.ndarray]:
-    """For each kind of interval: whether it covers the sd of the groups, the intercept and the slope, (DATA_SETS, 3)."""
+    """For each kind of interval: whether it covers the sd of the groups, intercept and slope, (DATA_SETS, 3)."""
     rng = np.random.default_rng(812)
     g = np.repeat(np.arange(40), 8)
     x = rng.normal(size=len(g))
