@@ -15,11 +15,12 @@ from support.generalized import differences, drawn, point
 
 from mixedeffects.criterion.agq import agq_criterion
 from mixedeffects.criterion.laplace import laplace_criterion
+from mixedeffects.families import Binomial, Gamma, Poisson
 
 CROSSED, NESTED, VECTOR = "(1 | g) + (1 | h)", "(1 | g/h)", "(1 + a | g)"
 TIGHT = 1e-13  # what one more inner step may gain: differences see nothing of the error of the modes
 SEVERAL = "(1 + a | g) + (1 + x | h)"
-STRUCTURES = {"crossed": CROSSED, "nested": NESTED, "vector": VECTOR, "several": SEVERAL}
+STRUCTURES = {"crossed": CROSSED, "nested": NESTED, "vector": VECTOR}
 # Random part and nodes.
 RULES = {
     "1": ("(1 | g)", 4),
@@ -55,6 +56,13 @@ def test_all_pairs_of_family_and_link_are_there():
 @each_family
 def test_laplace(family, structure, expected):
     criterion = laplace(family, STRUCTURES[structure], expected)
+    compare(criterion, point(criterion, seed=42))
+
+
+@each_information
+@pytest.mark.parametrize("family", [Binomial("logit"), Poisson("log"), Gamma("log"), Binomial("probit")], ids=name)
+def test_laplace_with_crossed_vectors(family, expected):
+    criterion = laplace(family, SEVERAL, expected)
     compare(criterion, point(criterion, seed=42))
 
 
