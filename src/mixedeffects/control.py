@@ -37,11 +37,32 @@ class Control:
         depend on it. Threads of the BLAS are its own affair.
     solver : {"direct"}
         Direct factorisation.
+    information : {"observed", "expected"}
+        For `glmer` with ``nagq=1`` or 0: the weights in the log-determinant of the Laplace approximation, and in what
+        follows from it (standard errors, conditional variances of the random effects). Without effect where the link
+        is canonical.
 
     Raises
     ------
     DataError
         For a value that is not allowed, or both of `start` and `fixed_theta`.
+
+    Notes
+    -----
+    With eta = offset + X beta + Z Lambda u, and u the mode of the first two terms, the Laplace approximation is
+
+        -2 log L = -2 sum_i log p(y_i | eta_i) + u'u + log|Lambda'Z'WZ Lambda + I|.
+
+    `observed`: W_i = -d^2 log p(y_i | eta_i) / d eta_i^2, which is Laplace's method [1]_ and what glmmTMB has.
+    `expected`: W_i is the mean of that over y_i, the weight of iteratively reweighted least squares, which lme4 has
+    [2]_. The two agree for canonical links; elsewhere the observed information comes closer to the integral.
+
+    References
+    ----------
+    .. [1] Tierney & Kadane (1986), Journal of the American Statistical Association 81, 82-86,
+       doi:10.1080/01621459.1986.10478240.
+    .. [2] Breslow & Clayton (1993), Approximate inference in generalized linear mixed models, Journal of the American
+       Statistical Association 88, 9-25, doi:10.1080/01621459.1993.10594284.
     """
 
     tolerance: float = 1e-11
@@ -50,6 +71,7 @@ class Control:
     fixed_theta: Sequence[float] | None = None
     threads: int | None = None
     solver: Literal["direct"] = "direct"
+    information: Literal["observed", "expected"] = "observed"
 
     def __post_init__(self) -> None:
         if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, Real):
@@ -66,6 +88,8 @@ class Control:
                 raise DataError(f"{name} must be at least 1, not {value!r}")
         if self.solver != "direct":
             raise DataError(f"solver must be 'direct', not {self.solver!r}")
+        if self.information not in ("observed", "expected"):
+            raise DataError(f"information must be 'observed' or 'expected', not {self.information!r}")
         for name in ("start", "fixed_theta"):
             # Tuples: an option is a value, which can be compared, and which nobody else can change.
             object.__setattr__(self, name, _vector(name, getattr(self, name)))

@@ -1,7 +1,7 @@
-"""Adaptive quadrature against the Laplace approximation, differences of itself, and integrals over dense grids.
+"""Adaptive quadrature against the Laplace approximation and integrals over dense grids; its gradient at the boundary.
 
-Tolerances: gradients 1e-8 of their largest entry (differences of fourth order have an error of about 1e-9); integrals
-1e-9 relative, where the rule has as many nodes as that takes.
+The gradient elsewhere is in `test_generalized_gradient`. Tolerances: gradients 1e-8 of their largest entry (differences
+of fourth order have an error of about 1e-9); integrals 1e-9 relative, where the rule has as many nodes as that takes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import itertools
 
 import numpy as np
 import pytest
+from families.cases import FAMILIES as PAIRS
+from families.cases import name
 from scipy.special import logsumexp
-from support.generalized import Model, drawn, of_case, point
+from support.generalized import Model, differences, drawn, of_case, point
 from support.reference import load_case
 
 from mixedeffects import _core
@@ -44,18 +46,6 @@ FAMILIES = [
 ]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=repr)
 each_random = pytest.mark.parametrize("random", RANDOM.values())
-
-
-def differences(criterion: AgqCriterion, x: np.ndarray, step: float = 2e-3) -> np.ndarray:
-    """Return the gradient by differences of fourth order, starting each mode search at the mode of x."""
-    near = criterion(x)
-    out = []
-    for i in range(len(x)):
-        e = np.zeros(len(x))
-        e[i] = step * max(1.0, abs(x[i]))
-        v = [criterion(x + m * e, near).value for m in (-2, -1, 1, 2)]
-        out.append((v[0] - 8 * v[1] + 8 * v[2] - v[3]) / (12 * e[i]))
-    return np.array(out)
 
 
 def integral(model: Model, criterion: AgqCriterion, x: np.ndarray, n: int, reach: float = 9.0) -> float:
@@ -101,16 +91,6 @@ def test_one_node_is_the_laplace_approximation(family, random):
 
 
 # ---- gradient --------------------------------------------------------------------------------------------------------
-
-
-@each_family
-@each_random
-@pytest.mark.parametrize("nagq", [2, 5])
-def test_gradient_is_that_of_the_approximation(family, random, nagq):
-    criterion = agq_criterion(drawn(family, random, seed=3).laplace(), nagq)
-    x = point(criterion.laplace, seed=4)
-    expected = differences(criterion, x)
-    np.testing.assert_allclose(criterion(x).gradient, expected, rtol=0, atol=1e-8 * abs(expected).max())
 
 
 @pytest.mark.parametrize("nagq", [2, 4])
@@ -206,7 +186,7 @@ def test_G_with_one_node_is_that_of_the_laplace_approximation():
 # ---- value -----------------------------------------------------------------------------------------------------------
 
 
-@each_family
+@pytest.mark.parametrize("family", PAIRS, ids=name)
 def test_one_column_against_a_dense_grid(family):
     model = drawn(family, RANDOM[1], seed=15)
     criterion = agq_criterion(model.laplace(), 40)
@@ -214,18 +194,17 @@ def test_one_column_against_a_dense_grid(family):
     assert criterion(x).value == pytest.approx(integral(model, criterion, x, 4001), rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    "family", [Binomial("logit"), Binomial("probit"), Poisson("log"), NegativeBinomial("log"), Gamma("log")], ids=repr
-)
+@each_family
 @pytest.mark.parametrize("random", [RANDOM[2], RANDOM["1+1"]])
 def test_two_columns_against_a_dense_grid(family, random):
     model = drawn(family, random, seed=17, levels=5, rows=30)
     criterion = agq_criterion(model.laplace(), 25)
-    x = point(criterion.laplace, seed=18)
+    # The inverse Gaussian density does not vanish as eta grows: with a larger sd it takes more nodes.
+    x = point(criterion.laplace, seed=18, sd=0.1 if family.name == "inverse_gaussian" else 0.4)
     assert criterion(x).value == pytest.approx(integral(model, criterion, x, 181), rel=1e-9)
 
 
-@pytest.mark.parametrize("family", [Binomial("logit"), Gamma("log")], ids=repr)
+@pytest.mark.parametrize("family", [Binomial("logit"), Gamma("log"), Poisson("sqrt"), Binomial("cloglog")], ids=repr)
 def test_three_columns_against_a_dense_grid(family):
     model = drawn(family, RANDOM[3], seed=19, levels=3, rows=15)
     criterion = agq_criterion(model.laplace(), 15)
@@ -307,8 +286,8 @@ def test_it_has_the_shape_of_a_laplace_criterion():
     fast = criterion.with_joint(True)
     assert fast.joint
     assert fast.core is laplace.core
-    for name in ("design", "family", "products", "layout", "basis", "core"):
-        assert getattr(criterion, name) is getattr(laplace, name)
+    for part in ("design", "family", "products", "layout", "basis", "core"):
+        assert getattr(criterion, part) is getattr(laplace, part)
     theta, beta, t = criterion.split(np.arange(7.0))
     assert (theta.tolist(), beta.tolist(), t) == ([0, 1, 2], [3, 4, 5], 6.0)
 
@@ -368,7 +347,7 @@ def test_more_than_three_columns_are_refused():
 def test_expected_information_is_refused():
     model = drawn(Binomial("probit"), RANDOM[1], seed=38)
     laplace = laplace_criterion(model.design, model.family, expected=True)
-    with pytest.raises(DataError, match="observed information"):
+    with pytest.raises(DataError, match="no variant with the expected information"):
         agq_criterion(laplace, 2)
 
 

@@ -37,12 +37,15 @@ def case_frame(case: dict) -> pd.DataFrame:
 
 
 @cache
-def glmm_fit(case_id: str, topic: str = "glmm") -> tuple[dict, me.GlmmResult, list[warnings.WarningMessage]]:
+def glmm_fit(
+    case_id: str, topic: str = "glmm", information: str = "observed"
+) -> tuple[dict, me.GlmmResult, list[warnings.WarningMessage]]:
     """Fit a case, with the warnings that it gave."""
     case = reference.load_case(case_id, topic)
     frame = case_frame(case)
     formula = reference.translate(case["formula"], list(frame.columns))
     options = {name: case[name] for name in ("weights", "offset") if case.get(name)}
+    options["control"] = me.Control(information=information)
     family = FAMILIES.get(case["family"], case["family"])
     contrasts = reference.contrasts(case, formula) or None
     nagq = case.get("nAGQ", 1)

@@ -164,7 +164,7 @@ class AgqCriterion:
         self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]
     ) -> LaplacePoint:
         theta, beta = (np.ascontiguousarray(part, dtype=np.float64) for part in (theta, beta))
-        raw = self.core.quadrature(theta, beta, t, start, self.nodes, self.log_weights, INNER)
+        raw = self.core.quadrature(theta, beta, t, start, self.nodes, self.log_weights, self.laplace.inner)
         return self.laplace.point(raw)
 
     def _zero_columns(self, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -223,7 +223,10 @@ def agq_criterion(laplace: LaplaceCriterion, nagq: int) -> AgqCriterion:
     if isinstance(nagq, bool) or not isinstance(nagq, Integral) or nagq < 1:
         raise DataError(f"nagq={nagq!r}: give a whole number, 1 for the Laplace approximation or more for quadrature")
     if laplace.expected:
-        raise DataError("quadrature is scaled by the observed information: make the criterion with expected=False")
+        raise DataError(
+            "nagq > 1 has no variant with the expected information: the nodes are placed by the observed one. Use "
+            "information='observed', or nagq=1"
+        )
     factors = list(dict.fromkeys(term.group for term in laplace.design.terms))
     if len(factors) != 1:
         raise DataError(

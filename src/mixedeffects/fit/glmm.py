@@ -18,7 +18,7 @@ from mixedeffects.fit.effects import predictor_of
 from mixedeffects.fit.glmm_values import simulate
 from mixedeffects.fit.kinds import draw_and_fit, fit_as, loglik_without_groups, scale_parameter
 from mixedeffects.fit.record import LmmFit
-from mixedeffects.fit.separation import verdict
+from mixedeffects.fit.separation import verdict, verdict_without_estimates
 from mixedeffects.optimize import Optimum
 from mixedeffects.optimize.laplace import minimize_laplace
 from mixedeffects.optimize.record import Known
@@ -112,29 +112,37 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     DataError
         For a response that the family does not have, or a model for which there is no quadrature.
     ConvergenceError
-        If there is no mode at the starting value.
+        If there is no mode at the starting value; where the response is separated, saying by what.
     """
     family.check_response(design.y, design.row_weights, design.formula.response)
     if control.fixed_theta is not None:
         raise DataError("fixed_theta is for lmer; glmer has no such option yet")
     criterion = _criterion(design, family, nagq, control)
     terms = [(term.key, term.names) for term in design.terms]
-    minimum = minimize_laplace(criterion, terms, control)
+    try:
+        minimum = minimize_laplace(criterion, terms, control)
+    except ConvergenceError as error:
+        separated = verdict_without_estimates(design, family)
+        if separated is None:
+            raise
+        raise ConvergenceError(separated) from error
     widest = max((float(np.sqrt((L**2).sum(axis=1)).max()) for L in _working_factors(criterion, minimum)), default=0.0)
     separated = verdict(design, family, minimum.point.raw["eta"], widest)
     if separated is not None:
         minimum = replace(minimum, optimum=replace(minimum.optimum, converged=False, message=separated))
-    solution, joint = _solution(criterion, minimum)
+    t = criterion.split(minimum.x)[2]
+    objective = _working(design, family, minimum.point.raw["eta"], t, control)
+    solution, joint = _solution(criterion, minimum, objective)
     return GlmmFit(
         model=design,
-        objective=_working(design, family, minimum.point.raw["eta"], criterion.split(minimum.x)[2]),
+        objective=objective,
         solution=solution,
         optimum=minimum.optimum,
         control=control,
         distribution=family,
         nagq=nagq,
         likelihood=criterion,
-        log_dispersion=criterion.split(minimum.x)[2],
+        log_dispersion=t,
         joint_vcov=joint,
     )
 
@@ -195,7 +203,8 @@ def _loglik_without_groups(fit: GlmmFit) -> float:
 
 
 def _criterion(design: Design, family: Family[Any], nagq: int, control: Control) -> LaplaceCriterion | AgqCriterion:
-    laplace = laplace_criterion(design, family, n_threads=control.n_threads)
+    expected = control.information == "expected"
+    laplace = laplace_criterion(design, family, expected=expected, n_threads=control.n_threads)
     return agq_criterion(laplace, nagq) if nagq > 1 else laplace.with_joint(nagq == 0)
 
 
@@ -204,15 +213,19 @@ def _working_factors(criterion: LaplaceCriterion | AgqCriterion, minimum: Laplac
 
 
 def _solution(
-    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum
+    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, objective: GaussianCriterion
 ) -> tuple[Solution, NDArray[np.float64]]:
     basis, raw = criterion.basis, minimum.point.raw
     d, p, _ = criterion.sizes
     joint = 2.0 * _inverse(minimum.hessian)
-    own = np.linalg.inv(raw["XVX"]) if criterion.joint else joint[d : d + p, d : d + p]
     back = np.linalg.inv(basis.R) if len(basis.R) else basis.R
+    if criterion.joint:
+        linear = objective.evaluate(minimum.theta)
+        vcov = linear.vcov / linear.sigma**2
+    else:
+        vcov = back @ joint[d : d + p, d : d + p] @ back.T
     b, u = effects_of(criterion.layout, basis, minimum.theta, raw)
-    arrays = {"beta": back @ raw["beta"], "vcov": back @ own @ back.T}
+    arrays = {"beta": back @ raw["beta"], "vcov": vcov}
     for array in (*arrays.values(), *b, *u, joint):
         array.flags.writeable = False
     solution = Solution(theta=minimum.theta, value=minimum.point.value, rss=float("nan"), sigma=1.0, b=b, u=u, **arrays)
@@ -228,10 +241,13 @@ def _inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(half @ half.T, dtype=np.float64)
 
 
-def _working(design: Design, family: Family[Any], eta: NDArray[np.float64], t: float) -> GaussianCriterion:
-    """The linear mixed model at the modes: observed weights, or expected ones where an observed one is not positive."""
+def _working(
+    design: Design, family: Family[Any], eta: NDArray[np.float64], t: float, control: Control
+) -> GaussianCriterion:
+    """The linear mixed model at the modes: weights as asked for, but expected where an observed one is not positive."""
     found = family.derivatives(design.y, eta, design.row_weights, t)
-    W = -found.d2 if (found.d2 < 0.0).all() else found.expected
+    observed = control.information == "observed" and bool((found.d2 < 0.0).all())
+    W = -found.d2 if observed else found.expected
     W = np.maximum(W, _LEAST_WEIGHT * W.max())
     working = replace(design, y=eta + found.d1 / W, weights=W)
     return gaussian_criterion(cross_products(working), reml=False)
@@ -245,5 +261,5 @@ def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any]
         **parts,
         likelihood=_criterion(model, family, parts["nagq"], parts["control"]),
         optimum=Optimum(**optimum, smallest=Known(smallest)),
-        objective=_working(model, family, eta, parts["log_dispersion"]),
+        objective=_working(model, family, eta, parts["log_dispersion"], parts["control"]),
     )

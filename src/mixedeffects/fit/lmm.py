@@ -43,10 +43,16 @@ def fit_lmm(design: Design, *, reml: bool, control: Control) -> LmmFit:
     Raises
     ------
     DataError
-        If crossed factors have too many levels, or `start` or `fixed_theta` does not fit the model.
+        If crossed factors have too many levels, `start` or `fixed_theta` does not fit the model, or the expected
+        information is asked for, which only generalized models have.
     ConvergenceError
         If the criterion cannot be computed at the starting value.
     """
+    if control.information != "observed":
+        raise DataError(
+            f"information={control.information!r} is for glmer: the likelihood of a linear mixed model is exact and "
+            "has no such weights; leave the option out"
+        )
     products = cross_products(design, n_threads=control.n_threads)
     return _fit(design, gaussian_criterion(products, reml=reml), control)
 

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from mixedeffects.design import Design
     from mixedeffects.families import Family
 
-_FAR = 12.0  # linear predictors beyond this mean probabilities below 1e-5: worth a look
-_WIDE = 15.0  # standard deviation of a random effect, for a column of unit mean square
+_FAR = 12.0  # linear predictors beyond this are worth a look,
+_NEAR = 1e-5  # and means so close to a limit
+_WIDE = 3.0  # standard deviation of a random effect, for a column of unit mean square
 _SMALL = 1e-7
+_ENDS = np.array([-30.0, 30.0])  # linear predictors far out, with means that are not yet the limits
 
 
 def verdict(design: Design, family: Family[Any], eta: NDArray[np.float64], widest: float) -> str | None:
@@ -49,35 +51,58 @@ def verdict(design: Design, family: Family[Any], eta: NDArray[np.float64], wides
     """
     if not family.discrete:
         return None
-    if np.abs(eta).max() > _FAR:
-        names = separating(design, binomial=family.name == "binomial")
-        if names:
-            those = "this column" if len(names) == 1 else "a combination of these columns"
+    mu = family.link.inverse(eta)
+    near = np.minimum(mu, 1.0 - mu) if family.name == "binomial" else mu
+    far = np.abs(eta).max() > _FAR or near.min() < _NEAR
+    by_columns = _by_columns(design, family) if far else None
+    return by_columns or (_by_groups(design, family) if widest > _WIDE else None)
+
+
+def verdict_without_estimates(design: Design, family: Family[Any]) -> str | None:
+    """Say what separates the response, where the search for estimates failed; None if nothing does."""
+    if not family.discrete:
+        return None
+    return _by_columns(design, family) or _by_groups(design, family)
+
+
+def _by_columns(design: Design, family: Family[Any]) -> str | None:
+    names = separating(design, family)
+    if not names:
+        return None
+    those = "this column" if len(names) == 1 else "a combination of these columns"
+    return (
+        f"separation: {', '.join(names)}: {those} predicts the response without error in some rows, so that the "
+        "estimates have no finite value. Leave columns out, or collect rows with other outcomes"
+    )
+
+
+def _by_groups(design: Design, family: Family[Any]) -> str | None:
+    # A level that is all successes is at most as probable as its first row; it is so only in the limit of a variance
+    # without end, whatever the fixed effects. Levels of one trial tell nothing.
+    if family.name != "binomial":
+        return None
+    trials = design.row_weights
+    for name, factor in design.factors.items():
+        low, high = np.full(factor.n_levels, np.inf), np.full(factor.n_levels, -np.inf)
+        np.minimum.at(low, factor.codes, design.y)
+        np.maximum.at(high, factor.codes, design.y)
+        several = np.bincount(factor.codes, trials, factor.n_levels) > 1.0
+        if ((low == high) & ((low == 0.0) | (low == 1.0))).all() and several.any():
             return (
-                f"separation: {', '.join(names)}: {those} predicts the response without error in some rows, so that "
-                "the estimates have no finite value. Leave columns out, or collect rows with other outcomes"
+                f"separation: the response is constant within every level of {name!r}, so that its variance has no "
+                "finite estimate"
             )
-    if widest > _WIDE and family.name == "binomial":
-        for name, factor in design.factors.items():
-            low = np.full(factor.n_levels, np.inf)
-            high = np.full(factor.n_levels, -np.inf)
-            np.minimum.at(low, factor.codes, design.y)
-            np.maximum.at(high, factor.codes, design.y)
-            if ((low == high) & ((low == 0.0) | (low == 1.0))).all():
-                return (
-                    f"separation: the response is constant within every level of {name!r}, so that its variance has no "
-                    "finite estimate"
-                )
     return None
 
 
-def separating(design: Design, *, binomial: bool) -> tuple[str, ...]:
+def separating(design: Design, family: Family[Any]) -> tuple[str, ...]:
     """Columns of X in a direction that separates the response; none if there is no such direction."""
     from scipy.optimize import linprog
 
     X = design.X / np.maximum(np.abs(design.X).max(axis=0), 1e-300)
-    rises = design.y == 1.0 if binomial else np.zeros(design.nobs, dtype=bool)
-    falls = design.y == 0.0
+    below, above = family.valid(_ENDS)  # a link that ends at a finite linear predictor has finite estimates there
+    rises = (design.y == 1.0) & (family.name == "binomial" and above)
+    falls = (design.y == 0.0) & below
     open_ended = rises | falls
     signed = np.where(rises[:, None], X, -X)[open_ended]
     fixed = X[~open_ended]

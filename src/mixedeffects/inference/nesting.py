@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def _approximation(fit: LmmFit) -> str:
     """The kind of likelihood: that of a linear model, or of which approximation."""
     nagq = getattr(fit, "nagq", None)
-    return "linear" if nagq is None else f"generalized, nagq={nagq}"
+    if nagq is None:
+        return "linear"
+    return f"generalized, nagq={nagq}" + (", expected information" if fit.control.information == "expected" else "")
 
 
 def check_same_data(fits: Sequence[LmmFit], labels: Sequence[str]) -> None:

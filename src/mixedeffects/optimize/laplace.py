@@ -234,7 +234,7 @@ def _canonical(
         slopes = null_derivatives(layout, candidate, trial.raw["G"]) if np.isfinite(trial.value) else (-1.0,)
         if trial.value <= point.value + _FREE and all(slope is None or slope >= 0.0 for slope in slopes):
             return moved, trial
-    return canonical, point if np.array_equal(canonical, x) else function(canonical, None)
+    return canonical, point if np.array_equal(canonical, x) else function(canonical, point)
 
 
 def _diagonal(B: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -269,16 +269,17 @@ def _minimum(
     scale = np.sqrt(_diagonal(hessian))
     values = np.linalg.eigvalsh((hessian / np.outer(scale, scale))[np.ix_(free, free)])
     rises = all(b.derivative >= 0.0 for b in boundary)
-    converged = bool(decrement <= _TOLERANCE and values[0] > _FLAT and rises)
+    least = float(values[0]) if free.any() else np.inf
+    converged = bool(decrement <= _TOLERANCE and least > _FLAT and rises)
     optimum = Optimum(
         converged=converged,
         n_evaluations=n_evaluations,
         n_hessians=1,
         newton_decrement=decrement,
         boundary=boundary,
-        message=_message(converged, decrement, float(values[0]), rises),
+        message=_message(converged, decrement, least, rises),
         trace=tuple(trace),
-        smallest=Known(float(np.linalg.eigvalsh(hessian[np.ix_(free, free)])[0])),
+        smallest=Known(float(np.linalg.eigvalsh(hessian[np.ix_(free, free)])[0]) if free.any() else float("nan")),
     )
     return LaplaceMinimum(x=x, point=point, hessian=hessian, theta=layout.theta(factors), optimum=optimum)
 
