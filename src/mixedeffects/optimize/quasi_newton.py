@@ -149,10 +149,7 @@ def descend(
         accepted = bool(ratio > 1e-4 or (-predicted < tolerance + noise and change <= noise))
         if learn and np.isfinite(trial.value):
             B = learnt(B, step, trial.gradient - best.gradient, model.scale)
-        if ratio > 0.75:
-            radius = min(max(radius, 3.0 * length), _WIDEST)
-        elif ratio < 0.25 or not np.isfinite(trial.value):
-            radius = 0.25 * length
+        radius = _next_radius(radius, length, ratio if np.isfinite(trial.value) else -1.0)
         if accepted:
             x, best = x + step, trial
             if renewed is not None:
@@ -175,6 +172,13 @@ def units(B: NDArray[np.float64]) -> NDArray[np.float64]:
     """For each parameter the root of its curvature, (m,): units in which the diagonal of B is 1."""
     diagonal = np.abs(np.diag(B))
     return np.asarray(np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300))), dtype=np.float64)
+
+
+def _next_radius(radius: float, length: float, ratio: float) -> float:
+    """The radius after a step, by the ratio of what it gained to what the model promised."""
+    if ratio > 0.75:
+        return min(max(radius, 3.0 * length), _WIDEST)
+    return 0.25 * length if ratio < 0.25 else radius
 
 
 class _Model:
