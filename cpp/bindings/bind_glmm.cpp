@@ -174,6 +174,22 @@ void register_glmm(nb::module_ &m) {
             nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("joint"), nb::arg("expected"),
             nb::arg("gradient"), nb::arg("tolerance"), nb::arg("curvature"))
         .def(
+            "linear_start",
+            [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, double tolerance) -> nb::object {
+                const auto from = starting_modes(*self.glmm, theta, beta, start);
+                if (from.empty()) throw std::invalid_argument("a start is needed");
+                me::LinearStart found;
+                {
+                    nb::gil_scoped_release release;
+                    found = self.glmm->linear_start(to_vector(theta), to_vector(beta), t, from, tolerance);
+                }
+                if (!found.ok) return nb::none();
+                const std::size_t d = found.theta.size(), p = found.beta.size();
+                return nb::make_tuple(to_array(std::move(found.theta), {d}), to_array(std::move(found.beta), {p}),
+                                      by_block(self.glmm->plan(), std::move(found.s)));
+            },
+            nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("tolerance"))
+        .def(
             "hessian",
             [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, Dense steps, bool joint, bool expected,
                int n_threads) {

@@ -26,14 +26,16 @@ std::vector<std::vector<double>> make_tangents(const Plan &plan, const Transform
     return out;
 }
 
-// G_t = sum_j [H_tj - U_tj (X'V^-1X)^-1 U_tj'] - (m / rss) sum_j s_tj s_tj'; the middle term for REML only.
+// G_t = sum_j [H_tj - U_tj (X'V^-1X)^-1 U_tj'] - (m / rss) sum_j s_tj s_tj'; the middle term for REML only. With m = 0,
+// for a sigma that is known, 1 takes the place of m / rss.
 template <class T>
 std::vector<std::vector<T>> make_G(const Sweep<T> &sweep, bool reml, double m) {
+    const T weight = m > 0.0 ? T(m) / sweep.root.rss : T(1.0);
     std::vector<std::vector<T>> G = sweep.H;
     for (std::size_t f = 0; f < G.size(); ++f)
         for (std::size_t x = 0; x < G[f].size(); ++x) {
             if (reml) G[f][x] -= sweep.UVU[f][x];
-            G[f][x] -= T(m) / sweep.root.rss * sweep.ss[f][x];
+            G[f][x] -= weight * sweep.ss[f][x];
         }
     return G;
 }
@@ -59,6 +61,13 @@ Criterion::Criterion(std::shared_ptr<const Plan> plan, Response response, bool r
 
 Criterion Criterion::with_response(Response response) const { return {plan_, std::move(response), reml_, log_det_R_}; }
 
+Criterion Criterion::with_known_scale() const {
+    Criterion out = *this;
+    out.reml_ = false;
+    out.known_scale_ = true;
+    return out;
+}
+
 Criterion Criterion::with_products(const CrossProducts &products) const {
     return {make_plan(products, plan_->entries, false), response_of(products), reml_, log_det_R_};
 }
@@ -71,9 +80,10 @@ Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform
     const Factors<double> factors = make_factors(*plan_, theta, transform);
     Sweep<double> sweep(*plan_, response_, factors, workspace);
     if (!sweep.up()) return out;
-    const double m = degrees();
+    const double m = known_scale_ ? 0.0 : degrees();
     out.rss = sweep.root.rss;
-    out.value = sweep.log_det() - plan_->sum_log_weights + m * (1.0 + std::log(2.0 * std::numbers::pi * out.rss / m));
+    out.value = sweep.log_det() - plan_->sum_log_weights +
+                (known_scale_ ? out.rss : m * (1.0 + std::log(2.0 * std::numbers::pi * out.rss / m)));
     if (reml_) out.value += sweep.root.log_det_X + 2.0 * log_det_R_;
     out.ok = std::isfinite(out.value);
     out.beta = sweep.root.beta;
@@ -92,7 +102,8 @@ Evaluation Criterion::evaluate(const std::vector<double> &theta, const Transform
     out.curvature.resize(d * d);
     for (std::size_t e = 0; e < d; ++e)
         for (std::size_t f = 0; f < d; ++f) {
-            double h = m * (products.B[e * d + f] / out.rss - products.q[e] * products.q[f] / (out.rss * out.rss));
+            double h = products.B[e * d + f];
+            if (!known_scale_) h = m * (h / out.rss - products.q[e] * products.q[f] / (out.rss * out.rss));
             const Entry &x = plan_->entries[e], &y = plan_->entries[f];
             if (x.block == y.block && x.column == y.column) {
                 const int k = plan_->blocks[x.block].k;
@@ -108,7 +119,7 @@ std::vector<double> Criterion::hessian(const std::vector<double> &theta, const T
     const std::size_t d = theta.size();
     std::vector<double> out(d * d);
     const auto tangents = make_tangents(*plan_, transform);
-    const double m = degrees();
+    const double m = known_scale_ ? 0.0 : degrees();
     for (std::size_t e = 0; e < d; ++e) {
         std::vector<Dual> along(theta.begin(), theta.end());
         along[e].d = 1.0;

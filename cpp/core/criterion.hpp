@@ -68,6 +68,9 @@ class Criterion {
 
     Criterion with_response(Response response) const;
 
+    // The same with sigma = 1, by maximum likelihood: log|V| + y'Py. For the start of generalized models.
+    Criterion with_known_scale() const;
+
     // The same for other rows over the same levels: the symbolic work is done again, but for the moment estimates.
     Criterion with_products(const CrossProducts &products) const;
 
@@ -76,6 +79,7 @@ class Criterion {
     Response response_;
     bool reml_;
     double log_det_R_;
+    bool known_scale_ = false;
 };
 
 }  // namespace me

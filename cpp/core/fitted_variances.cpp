@@ -57,6 +57,29 @@ double lower(const std::vector<double> &K, std::int64_t Q, std::int64_t a, std::
     return a < b ? K[a * Q + b] : K[b * Q + a];
 }
 
+// The same sums as in compute() where every block has one column.
+void scalar_rows(const Plan &plan, const WorkingRows &rows, const std::vector<std::vector<std::int32_t>> &place,
+                 const std::vector<double> &V, const std::vector<double> &T, const std::vector<double> &root, double *out) {
+    const Stage &stage = plan.stages[0];
+    const std::int64_t Q = plan.Q;
+    const std::int32_t *nodes = rows.codes[stage.block];
+    const double *z = rows.Z[stage.block];
+    for (std::int64_t r = 0; r < rows.n; ++r) out[r] = V[nodes[r]] * z[r] * z[r];
+    for (std::size_t x = 0; x < plan.dense.size(); ++x) {
+        const int g = plan.dense[x];
+        const double *zg = rows.Z[g];
+        std::vector<double> diagonal(plan.blocks[g].n_levels);
+        for (std::size_t j = 0; j < diagonal.size(); ++j) diagonal[j] = root[(plan.offset[g] + static_cast<std::int64_t>(j)) * (Q + 1)];
+        for (std::int64_t r = 0; r < rows.n; ++r)
+            out[r] += zg[r] * (2.0 * z[r] * T[stage.start[nodes[r]] + place[x][r]] + zg[r] * diagonal[rows.codes[g][r]]);
+        for (std::size_t w = x + 1; w < plan.dense.size(); ++w) {
+            const int h = plan.dense[w];
+            for (std::int64_t r = 0; r < rows.n; ++r)
+                out[r] += 2.0 * zg[r] * rows.Z[h][r] * lower(root, Q, plan.offset[g] + rows.codes[g][r], plan.offset[h] + rows.codes[h][r]);
+        }
+    }
+}
+
 }  // namespace
 
 FittedVariances::FittedVariances(const Plan &plan, const WorkingRows &rows) {
@@ -106,6 +129,10 @@ void FittedVariances::compute(const Plan &plan, const Sweep<double> &sweep, cons
             }
             for (int a = 0; a < k; ++a) Tj[static_cast<std::size_t>(a) * width + c] = t[a];
         }
+    }
+    if (std::all_of(plan.blocks.begin(), plan.blocks.end(), [](const Block &block) { return block.k == 1; })) {
+        scalar_rows(plan, rows, place_, V, T, root, out);
+        return;
     }
     const std::int32_t *nodes = rows.codes[stage.block];
     for (std::int64_t r = 0; r < rows.n; ++r) {

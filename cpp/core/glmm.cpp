@@ -6,6 +6,7 @@
 
 #include "core/factors.hpp"
 #include "core/inner_products.hpp"
+#include "core/newton.hpp"
 #include "core/row_functionals.hpp"
 #include "core/sweep.hpp"
 
@@ -248,12 +249,12 @@ void Glmm::finish(const State &state, const Factors<double> &factors, const Glmm
     for (std::int64_t r = 0; r < rows_.n; ++r) observed_[r] = -d_.d2[r];
     const auto &W = options.expected ? d_.expected : observed_;
     random_(rows_, W.data());
-    std::fill(v_.begin(), v_.end(), 0.0);  // without curvature only the factor is wanted
     if (options.curvature) {
+        std::fill(v_.begin(), v_.end(), 0.0);
         add_modes(state.b, v_);
         for (std::int64_t r = 0; r < rows_.n; ++r) v_[r] = W[r] * v_[r] + d_.d1[r];
     }
-    const Response response = random_.response(rows_, v_.data());
+    const Response response = options.curvature ? random_.response(rows_, v_.data()) : random_.nothing();
     Sweep<double> sweep(random_.plan(), response, factors);
     if (!sweep.up()) return;
     out.log_det = sweep.log_det();
@@ -288,6 +289,34 @@ GlmmPoint Glmm::evaluate(const std::vector<double> &theta, const std::vector<dou
     out.s = std::move(state.s);
     out.eta = std::move(state.eta);
     return out;
+}
+
+LinearStart Glmm::linear_start(const std::vector<double> &theta, const std::vector<double> &beta, double t,
+                               const std::vector<std::vector<double>> &start, double tolerance) {
+    GlmmOptions options;
+    options.joint = true;
+    options.tolerance = tolerance;
+    GlmmPoint point;
+    const Factors<double> factors = make_factors(plan(), theta, {});
+    State state = make_state(factors, beta, start);
+    if (!find_mode(state, factors, t, options, point)) return {};
+    start_from_offset(known_);
+    double yy = 0.0;
+    for (std::int64_t r = 0; r < rows_.n; ++r) {
+        W_[r] = d_.d2[r] < 0.0 ? -d_.d2[r] : d_.expected[r];
+        const double y = state.eta[r] - known_[r] + (W_[r] > 0.0 ? d_.d1[r] / W_[r] : 0.0);
+        v_[r] = W_[r] * y;
+        yy += v_[r] * y;
+    }
+    full_(rows_, W_.data());
+    Response response = full_.response(rows_, v_.data());
+    response.yy = yy;
+    const Criterion linear = Criterion(full_.shared_plan(), std::move(response), false, 0.0).with_known_scale();
+    NewtonOptions rough;
+    rough.tolerance = tolerance;
+    rough.max_evaluations = 20;
+    NewtonResult found = minimize(linear, theta, rough);
+    return {found.evaluation.ok, std::move(found.theta), std::move(found.evaluation.beta), std::move(found.evaluation.s)};
 }
 
 }  // namespace me

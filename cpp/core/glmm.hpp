@@ -30,6 +30,12 @@ struct GlmmPoint {
     std::vector<double> curvature;            // d x d, on request: average information of the linear model at the mode
 };
 
+struct LinearStart {
+    bool ok = false;
+    std::vector<double> theta, beta;
+    std::vector<std::vector<double>> s;
+};
+
 struct GlmmOptions {
     bool joint = false;          // beta is part of the mode: the fast approximation (nagq = 0)
     bool expected = false;       // W is the expected information
@@ -47,6 +53,10 @@ class Glmm {
     // Not thread-safe: the plans are refilled. `start` may be empty.
     GlmmPoint evaluate(const std::vector<double> &theta, const std::vector<double> &beta, double t,
                        const std::vector<std::vector<double>> &start, const GlmmOptions &options);
+
+    // The linear mixed model that stands for this one at a mode (weights W, sigma = 1), fitted: where a search may start.
+    LinearStart linear_start(const std::vector<double> &theta, const std::vector<double> &beta, double t,
+                             const std::vector<std::vector<double>> &start, double tolerance);
 
     // Hessian (m x m) in theta, beta (unless it is part of the mode) and t by central differences of the gradient, `steps`
     // apart to each side, at a point whose mode is known: its s, and its beta where that is part of the mode. The modes at

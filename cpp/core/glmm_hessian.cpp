@@ -14,8 +14,7 @@ std::vector<Glmm::Tangent> Glmm::tangents(const State &state, const Factors<doub
     Refill &refill = options.joint ? full_ : random_;
     for (std::int64_t r = 0; r < rows_.n; ++r) observed_[r] = -d_.d2[r];
     refill(rows_, observed_.data());
-    std::fill(v_.begin(), v_.end(), 0.0);
-    const Response nothing = refill.response(rows_, v_.data());
+    const Response nothing = refill.nothing();
     Sweep<double> sweep(refill.plan(), nothing, factors);
     if (!sweep.up()) return {};
     sweep.root.differentiate(refill.plan(), factors);

@@ -157,21 +157,27 @@ void Refill::operator()(const WorkingRows &rows, const double *weights) {
     put();
 }
 
-Response Refill::response(const WorkingRows &rows, const double *v) const {
+Response Refill::nothing() const {
     Response out;
-    const int p = plan_->p;
     out.yy = 1e300;  // only the modes are wanted, not what they leave of the sum of squares
-    out.Xy.assign(p, 0.0);
-    if (p > 0)
-        for (std::int64_t row = 0; row < rows.n; ++row)
-            for (int c = 0; c < p; ++c) out.Xy[c] += rows.X[row * rows.p + c] * v[row];
+    out.Xy.assign(plan_->p, 0.0);
+    for (const auto &block : plan_->blocks) out.Zy.emplace_back(static_cast<std::size_t>(block.n_levels) * block.k, 0.0);
+    return out;
+}
+
+Response Refill::response(const WorkingRows &rows, const double *v) const {
+    Response out = nothing();
+    for (int c = 0, p = plan_->p; c < p; ++c) {
+        double sum = 0.0;
+        for (std::int64_t row = 0; row < rows.n; ++row) sum += rows.X[row * rows.p + c] * v[row];
+        out.Xy[c] = sum;
+    }
     for (std::size_t f = 0; f < plan_->blocks.size(); ++f) {
-        const Block &block = plan_->blocks[f];
-        out.Zy.emplace_back(static_cast<std::size_t>(block.n_levels) * block.k, 0.0);
-        double *target = out.Zy.back().data();
-        if (block.k == 1) add_product<1>(rows, f, 1, v, target);
-        else if (block.k == 2) add_product<2>(rows, f, 2, v, target);
-        else add_product<0>(rows, f, block.k, v, target);
+        const int k = plan_->blocks[f].k;
+        double *target = out.Zy[f].data();
+        if (k == 1) add_product<1>(rows, f, 1, v, target);
+        else if (k == 2) add_product<2>(rows, f, 2, v, target);
+        else add_product<0>(rows, f, k, v, target);
     }
     return out;
 }

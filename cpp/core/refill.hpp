@@ -27,9 +27,11 @@ class Refill {
     // Writes the cross-products under the weights into the plan.
     void operator()(const WorkingRows &rows, const double *weights);
     const Plan &plan() const { return *plan_; }
+    std::shared_ptr<const Plan> shared_plan() const { return plan_; }
 
     // Z'v by block, and X'v if the plan has X.
     Response response(const WorkingRows &rows, const double *v) const;
+    Response nothing() const;  // that of v = 0
 
   private:
     void put();

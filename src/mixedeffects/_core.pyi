@@ -153,6 +153,9 @@ class Glmm:
         tolerance: float,
         curvature: bool,
     ) -> dict[str, Any]: ...
+    def linear_start(
+        self, theta: _Floats, beta: _Floats, t: float, start: list[_Floats], tolerance: float
+    ) -> tuple[_Floats, _Floats, list[_Floats]] | None: ...
     def hessian(
         self,
         theta: _Floats,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -32,7 +32,9 @@ _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth co
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
 _LEAST_START = 0.1  # diagonal of a factor in the working columns, to begin with
+_WILD = 20.0  # entry of a starting factor in the working columns that is not to be believed
 _INNER_ROUGH = 1e-2  # what one more inner step may gain while a start is looked for
+_LINEAR_ROUGH = 0.3  # the same for the linear model before it, and what one more step of its search may gain
 _WORTH_A_THREAD = 5000  # rows times parameters
 _FREE = 1e-7  # of the criterion: what a point on the boundary may cost
 _POLISHES = 4
@@ -115,7 +117,8 @@ def minimize_laplace(
 
     Notes
     -----
-    The fast approximation from theta = identity gives a start for all parameters; a trust region with learnt curvature
+    The linear mixed model at the mode for theta = identity gives a start for the fast approximation, and that one for
+    all parameters; a trust region with learnt curvature
     leads close to the minimum, and Newton steps with the exact Hessian to it. A covariance matrix that is nearly
     singular is made so where that costs nothing.
     """
@@ -123,6 +126,8 @@ def minimize_laplace(
     fast = _Count(criterion if criterion.joint else criterion.with_joint(True, inner=_INNER_ROUGH))
     start, curvature = _start(criterion, control)
     near = _first(criterion, start)
+    if control.start is None:
+        start, near = _from_linear(criterion, start, near)
     found = descend(
         fast,
         start,
@@ -169,8 +174,7 @@ def _start(criterion: Criterion, control: Control) -> tuple[NDArray[np.float64],
     else:
         given = layout.factors(np.asarray(control.start, dtype=np.float64))
         factors = [lower_factor(transformed(T, L)) for T, L in zip(criterion.basis.T, given, strict=True)]
-        # The criterion is even in a column of zeros: a search that began there would stay.
-        theta = layout.theta([L + np.diag(np.where(np.diag(L) < _LEAST_START, _LEAST_START, 0.0)) for L in factors])
+        theta = layout.theta([_lifted(L) for L in factors])
     levels = [layout.n_levels[block] for block, _, _ in layout.entries()]
     curvature = [2.0 * J for J in levels]
     if criterion.family.has_dispersion:
@@ -181,7 +185,29 @@ def _start(criterion: Criterion, control: Control) -> tuple[NDArray[np.float64],
     return theta, np.diag(curvature)
 
 
-def _first(criterion: Criterion, start: NDArray[np.float64]) -> LaplacePoint | None:
+def _from_linear(
+    criterion: Criterion, start: NDArray[np.float64], near: LaplacePoint
+) -> tuple[NDArray[np.float64], LaplacePoint]:
+    """The estimates of the linear model that stands for this one at the mode, in place of Lambda = I."""
+    d, layout = criterion.layout.n_theta, criterion.layout
+    t = float(start[d]) if len(start) > d else 0.0
+    found = criterion.core.linear_start(start[:d], near.raw["beta"], t, near.raw["s"], _LINEAR_ROUGH)
+    if found is None:
+        return start, near
+    theta, beta, s = found
+    factors = [lower_factor(L) for L in layout.factors(theta)]
+    if not all(np.isfinite(L).all() and np.abs(L).max(initial=0.0) < _WILD for L in factors):
+        return start, near
+    theta = layout.theta([_lifted(L) for L in factors])
+    return np.concatenate([theta, start[d:]]), replace(near, raw={"beta": beta, "s": s})
+
+
+def _lifted(L: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The factor without zero pivots: the criterion is even in a column of zeros, and a search from there would stay."""
+    return np.asarray(L + np.diag(np.where(np.diag(L) < _LEAST_START, _LEAST_START, 0.0)), dtype=np.float64)
+
+
+def _first(criterion: Criterion, start: NDArray[np.float64]) -> LaplacePoint:
     """Fixed effects that fit the link of starting means, for links that have no mean at eta = 0."""
     design, family = criterion.design, criterion.family
     offset = 0.0 if design.offset is None else design.offset
