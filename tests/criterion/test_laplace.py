@@ -83,22 +83,13 @@ def test_the_hessian_at_the_edge_of_what_the_means_can_be_is_not_a_number():
 def test_the_curvature_is_average_information_of_the_linear_model_at_the_mode(random):
     criterion, x, _ = problem(Binomial("probit"), RANDOM[random])
     fast = criterion.with_joint(True)
-    layout, basis = criterion.layout, criterion.basis
+    layout = criterion.layout
     theta = x[: criterion.sizes[0]]
     point = fast(theta, criterion(x))
-    Z, at = [], 0
-    for term, T in zip(criterion.design.terms, basis.T, strict=True):
-        width = term.factor.n_levels * len(T)
-        whole = criterion.design.Z.toarray()[:, at : at + width]
-        Z.append(whole @ np.kron(np.eye(term.factor.n_levels), np.linalg.inv(T)))
-        at += width
+    Z = working_blocks(criterion)
     factors = layout.factors(theta)
     W = -criterion.family.derivatives(criterion.design.y, point.raw["eta"], criterion.design.row_weights, 0.0).d2
-    levels = [term.factor.n_levels for term in criterion.design.terms]
-    V = np.diag(1.0 / W) + sum(
-        z @ np.kron(np.eye(J), L @ L.T) @ z.T for z, J, L in zip(Z, levels, factors, strict=True)
-    )
-    inverse = np.linalg.inv(V)
+    inverse = np.linalg.inv(covariance(criterion, Z, W, factors))
     modes = [raw[:, layout.columns_of(i)] for i, raw in enumerate(by_term(layout, point.raw["modes"]))]
     Py = [solve_modes(L, b) for L, b in zip(factors, modes, strict=True)]
     moved = []
@@ -117,6 +108,38 @@ def test_the_curvature_is_average_information_of_the_linear_model_at_the_mode(ra
         ]
     )
     np.testing.assert_allclose(point.raw["curvature"], dense, rtol=0, atol=1e-7 * np.abs(dense).max())
+
+
+@pytest.mark.parametrize("random", RANDOM)
+def test_the_start_is_the_minimum_of_the_linear_model_at_the_mode(random):
+    criterion, x, _ = problem(Binomial("probit"), RANDOM[random])
+    layout, design = criterion.layout, criterion.design
+    d = layout.n_theta
+    begin = x[:d] + np.array([0.4 if row == column else 0.0 for _, row, column in layout.entries()])
+    mode = criterion.with_joint(True)(begin, criterion(x))
+    theta, beta, s = criterion.core.linear_start(begin, mode.raw["beta"], 0.0, mode.raw["s"], 1e-11)
+    eta = mode.raw["eta"]
+    found = criterion.family.derivatives(design.y, eta, design.row_weights, 0.0)
+    y, X, Z = (
+        eta - design.offset - found.d1 / found.d2,
+        design.X @ np.linalg.inv(criterion.basis.R),
+        working_blocks(criterion),
+    )
+
+    def solved(theta):
+        V = covariance(criterion, Z, -found.d2, layout.factors(theta))
+        inverse = np.linalg.inv(V)
+        b = np.linalg.solve(X.T @ inverse @ X, X.T @ inverse @ y)
+        return np.linalg.slogdet(V)[1] + (y - X @ b) @ inverse @ (y - X @ b), b, inverse @ (y - X @ b)
+
+    least, b, Py = solved(theta)
+    np.testing.assert_allclose(beta, b, rtol=0, atol=1e-6 * np.abs(b).max())
+    for i, z in enumerate(Z):
+        own = by_term(layout, s)[i][:, layout.columns_of(i)]
+        np.testing.assert_allclose(own, (z.T @ Py).reshape(own.shape), rtol=0, atol=1e-6 * np.abs(z.T @ Py).max())
+    for j in range(d):
+        for h in (-1e-3, 1e-3):
+            assert solved(theta + h * np.eye(d)[j])[0] > least - 1e-12
 
 
 @pytest.mark.parametrize("expected", [False, True], ids=["observed", "expected"])
@@ -141,6 +164,24 @@ def test_the_value_is_the_dense_one(family, expected):
     M = ZL.T @ (W[:, None] * ZL) + np.eye(len(u))
     loglik = family.loglik(arrays.y, fixed + ZL @ u, weights, t).sum()
     assert criterion(x).value == pytest.approx(u @ u - 2 * loglik + np.linalg.slogdet(M)[1], rel=1e-11)
+
+
+def working_blocks(criterion):
+    """Return for every term its dense part of Z in the working columns."""
+    blocks, at = [], 0
+    for term, T in zip(criterion.design.terms, criterion.basis.T, strict=True):
+        width = term.factor.n_levels * len(T)
+        own = criterion.design.Z.toarray()[:, at : at + width]
+        blocks.append(own @ np.kron(np.eye(term.factor.n_levels), np.linalg.inv(T)))
+        at += width
+    return blocks
+
+
+def covariance(criterion, Z, W, factors):
+    """Return the covariance matrix of the working response."""
+    levels = [term.factor.n_levels for term in criterion.design.terms]
+    parts = zip(Z, levels, factors, strict=True)
+    return np.diag(1.0 / W) + sum(z @ np.kron(np.eye(J), L @ L.T) @ z.T for z, J, L in parts)
 
 
 def by_term(layout, blocks):

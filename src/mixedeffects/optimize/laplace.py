@@ -203,7 +203,7 @@ def _from_linear(
 
 
 def _lifted(L: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The factor without zero pivots: the criterion is even in a column of zeros, and a search from there would stay."""
+    """The factor without zero pivots: the criterion is even in a column of zeros, where a search would stay."""
     return np.asarray(L + np.diag(np.where(np.diag(L) < _LEAST_START, _LEAST_START, 0.0)), dtype=np.float64)
 
 
