@@ -18,6 +18,7 @@ from mixedeffects.inference import anova as _anova
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.results import tidiers
 from mixedeffects.results.estimates import EstimateMethods
+from mixedeffects.results.glmm_diagnostics import GlmmDiagnostics
 from mixedeffects.results.glmm_inference import GlmmInference
 from mixedeffects.tables import Coefficients, Summary, glmm_title
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class GlmmResult(EstimateMethods, GlmmInference):
+class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
     """A fitted generalized linear mixed model, as `glmer` returns it. Frozen: nothing on it mutates or refits it."""
 
     @property
