@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixedeffects.criterion import Solution, gaussian_criterion
+from mixedeffects.criterion import Solution
 from mixedeffects.criterion.agq import AgqCriterion, agq_criterion
 from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
-from mixedeffects.crossproducts import cross_products
 from mixedeffects.errors import ConvergenceError, DataError
 from mixedeffects.fit.effects import predictor_of
-from mixedeffects.fit.glmm_values import simulate
+from mixedeffects.fit.functionals import leverage
+from mixedeffects.fit.glmm_values import glmm_residuals, simulate
+from mixedeffects.fit.glmm_working import working_criterion, working_model
 from mixedeffects.fit.kinds import draw_and_fit, fit_as, loglik_without_groups, scale_parameter
 from mixedeffects.fit.record import LmmFit
+from mixedeffects.fit.residuals import residuals
 from mixedeffects.fit.separation import verdict, verdict_without_estimates
 from mixedeffects.optimize import Optimum
 from mixedeffects.optimize.laplace import minimize_laplace
@@ -29,12 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.control import Control
-    from mixedeffects.criterion import GaussianCriterion
     from mixedeffects.design import Design
     from mixedeffects.families import Family
+    from mixedeffects.fit.glmm_values import Kind
     from mixedeffects.optimize.laplace import LaplaceMinimum
-
-_LEAST_WEIGHT = 1e-12  # of the largest: rows that tell nothing more about the random effects keep a factor regular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -131,7 +131,7 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     if separated is not None:
         minimum = replace(minimum, optimum=replace(minimum.optimum, converged=False, message=separated))
     t = criterion.split(minimum.x)[2]
-    objective = _working(design, family, minimum.point.raw["eta"], t, control)
+    objective = working_criterion(design, family, minimum.point.raw["eta"], t, control)
     solution, joint = _solution(criterion, minimum, objective)
     return GlmmFit(
         model=design,
@@ -176,6 +176,16 @@ def _draw_and_fit(fit: GlmmFit, n: int, rng: np.random.Generator, workers: int) 
     responses = [drawn() for _ in range(n)]
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(lambda y: None if y is None else fitted(y), responses)
+
+
+@residuals.register(GlmmFit)
+def _residuals(fit: GlmmFit, kind: Kind = "response", *, marginal: bool = False, rng: Any = None) -> Any:
+    return glmm_residuals(fit, kind, marginal=marginal, rng=rng)
+
+
+@leverage.register(GlmmFit)
+def _leverage(fit: GlmmFit) -> Any:
+    return leverage(working_model(fit))
 
 
 @scale_parameter.register(GlmmFit)
@@ -241,18 +251,6 @@ def _inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(half @ half.T, dtype=np.float64)
 
 
-def _working(
-    design: Design, family: Family[Any], eta: NDArray[np.float64], t: float, control: Control
-) -> GaussianCriterion:
-    """The linear mixed model at the modes: weights as asked for, but expected where an observed one is not positive."""
-    found = family.derivatives(design.y, eta, design.row_weights, t)
-    observed = control.information == "observed" and bool((found.d2 < 0.0).all())
-    W = -found.d2 if observed else found.expected
-    W = np.maximum(W, _LEAST_WEIGHT * W.max())
-    working = replace(design, y=eta + found.d1 / W, weights=W)
-    return gaussian_criterion(cross_products(working), reml=False)
-
-
 def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any], smallest: float) -> GlmmFit:
     """Make a fit of what `GlmmFit.__reduce__` kept; no search."""
     model, family = parts["model"], parts["distribution"]
@@ -261,5 +259,5 @@ def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any]
         **parts,
         likelihood=_criterion(model, family, parts["nagq"], parts["control"]),
         optimum=Optimum(**optimum, smallest=Known(smallest)),
-        objective=_working(model, family, eta, parts["log_dispersion"], parts["control"]),
+        objective=working_criterion(model, family, eta, parts["log_dispersion"], parts["control"]),
     )

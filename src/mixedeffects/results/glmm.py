@@ -10,7 +10,7 @@ import pandas as pd
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
-from mixedeffects.fit.glmm_values import Kind, means, residuals, simulate
+from mixedeffects.fit.glmm_values import Kind, glmm_residuals, means, simulate
 from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import pad
 from mixedeffects.frame import to_frame
@@ -73,7 +73,7 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         DataError
             For another kind.
         """
-        values = residuals(self, kind, marginal=marginal, rng=rng)
+        values = glmm_residuals(self, kind, marginal=marginal, rng=rng)
         return _pad(self, values) if pad else values
 
     def predict(
@@ -208,6 +208,29 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         """
         return tidiers.glance(self)
 
+    def augment(self, data: Any = None) -> Any:
+        """Return the data with fitted values, residuals and leverages, over the rows used, as broom.mixed does.
+
+        Parameters
+        ----------
+        data : data frame, optional
+            The data that were fitted, whose columns come first; by default the columns that the formula uses.
+
+        Returns
+        -------
+        data frame
+            With .fitted and .eta (linear predictor), .resid (deviance residuals), .hat (`leverage`), .cooksd
+            (`cooks_distance`), .fixed (linear predictor at random effects of 0), .mu (mean), .offset, .sqrtXwt (root
+            of the expected working weight w mu'^2 / V), .sqrtrwt (root of w / V), .weights (trials, or prior weights),
+            and .wtres (Pearson residuals).
+
+        Raises
+        ------
+        DataError
+            If `data` has another number of rows than the data fitted, or is no data frame.
+        """
+        return tidiers.augment_glmm(self, data)
+
     def refit(self, y: Any) -> GlmmResult:
         """Fit the same design, family and approximation to another response.
 
@@ -234,7 +257,7 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
 
     def summary(self) -> Summary:
         """Return the printed summary, laid out as lme4's."""
-        scaled = residuals(self, "scaled")
+        scaled = glmm_residuals(self, "scaled")
         sd = np.sqrt(np.diag(self.solution.vcov))
         table = _anova.coef_table(self, "normal").columns
         return Summary(

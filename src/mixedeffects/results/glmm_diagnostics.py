@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mixedeffects.diagnostics.glmm_influence import glmm_influence
+from mixedeffects.diagnostics.influence import conditional_cooks
+from mixedeffects.fit.functionals import leverage
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.inference import latent_variance
+from mixedeffects.results.diagnostics import InfluenceView
 from mixedeffects.tables.frames import framed
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mixedeffects.diagnostics.glmm_influence import GlmmMethod
     from mixedeffects.inference.latent_variance import Mean, Method
     from mixedeffects.inference.variance import IntraclassCorrelation
 
@@ -86,3 +94,62 @@ class GlmmDiagnostics(GlmmFit):
             component, variance, share.
         """
         return framed(latent_variance.variance_partition(self, method, mean))
+
+    def leverage(self) -> NDArray[np.float64]:
+        """Hat values of the linear mixed model that stands for this one at its conditional modes.
+
+        Returns
+        -------
+        ndarray (nobs,)
+            Between 0 and 1, without units. Their sum is the effective number of parameters.
+
+        Notes
+        -----
+        h_i = W_i var(x_i'beta_hat + z_i'(b_hat - b)) at the estimated covariances and dispersion, W_i the working
+        weight at the modes: with a canonical link the derivative of the fitted mean in the response. Without random
+        effects they are R's ``hatvalues`` of a generalized linear model with a canonical link. lme4's
+        ``hatvalues`` of a `glmer` fit mix two kinds of weights, exceed 1 and warn that they may not make sense.
+        """
+        return leverage(self)
+
+    def cooks_distance(self) -> NDArray[np.float64]:
+        """Cook's distance of each row from its Pearson residual and leverage.
+
+        Returns
+        -------
+        ndarray (nobs,)
+            r^2 h / ((1 - h)^2 p) with r the scaled Pearson residual and h the leverage. NaN where h is 1. `influence`
+            tells how far the fixed effects move.
+        """
+        return conditional_cooks(self)
+
+    def influence(self, by: Any = None, method: GlmmMethod | None = None) -> InfluenceView:
+        """Influence of groups or of single rows on the fixed effects.
+
+        Parameters
+        ----------
+        by : str or array-like (nobs,), optional
+            A grouping factor or another column of the formula, or labels of the rows used; by default single rows.
+        method : {"refit", "one-step"}, optional
+            Fit the model without each set, started at the estimated theta (the default for groups); or take one step at
+            the conditional modes, with covariances, dispersion and working weights held (the default for rows).
+
+        Returns
+        -------
+        InfluenceView
+            cooks_distance, dfbetas, mdffits, covratio by deleted level or row; `to_frame()` has all.
+
+        Raises
+        ------
+        DataError
+            For a `by` that the fit does not know, or another method.
+        MixedEffectsError
+            If the model has no fixed effects.
+
+        Notes
+        -----
+        Formulas are not read again. NaN where the rows left have one level of a factor, or cannot estimate a
+        coefficient. With ``"refit"`` the covariances are those of the joint Hessian, with ``"one-step"`` those given
+        the variance estimates.
+        """
+        return InfluenceView(glmm_influence(self, by, method), self.model.data_kind)

@@ -35,18 +35,11 @@ hats <- function(fit) {
   r <- residuals(fit, "pearson")
   list(hat = unname(h), cooks = unname(r^2 * h / (1 - h)^2 / ncol(X)))
 }
-without <- function(fit, data, column) {
-  levels <- unique(as.character(data[[column]]))
-  rows <- lapply(levels, function(level) {
-    one <- suppressWarnings(update(fit, data = data[data[[column]] != level, ]))
-    c(fixef(one), theta = getME(one, "theta"))
-  })
-  list(levels = levels, estimates = do.call(rbind, rows))
-}
 h1 <- glmer(herds, cbpp, binomial, control = control)
 e1 <- glmer(y ~ trt + lbase + (1 | subject), epil, poisson, control = control)
-write("deletions", list(
-  herds = c(hats(h1), list(without = without(h1, cbpp, "herd"))),
+write("rows", list(
+  herds = c(hats(h1), list(augment = as.data.frame(suppressWarnings(broom.mixed::augment(h1)))[, c(
+    ".fitted", ".resid", ".fixed", ".mu", ".offset", ".sqrtXwt", ".sqrtrwt", ".weights", ".wtres", ".eta")])),
   epil = hats(e1)
 ))
 print(sapply(c("insight", "performance", "glmmTMB", "lme4"), function(p) as.character(packageVersion(p))))
