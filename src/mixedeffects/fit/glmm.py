@@ -12,16 +12,25 @@ from mixedeffects.criterion import Solution
 from mixedeffects.criterion.agq import AgqCriterion, agq_criterion
 from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
-from mixedeffects.errors import ConvergenceError, DataError
+from mixedeffects.errors import ConvergenceError, DataError, MixedEffectsError
 from mixedeffects.fit.effects import predictor_of
 from mixedeffects.fit.functionals import leverage
 from mixedeffects.fit.glmm_values import glmm_residuals, simulate
 from mixedeffects.fit.glmm_working import working_criterion, working_model
-from mixedeffects.fit.kinds import draw_and_fit, fit_as, loglik_without_groups, scale_parameter
+from mixedeffects.fit.kinds import (
+    draw_and_fit,
+    drawn_at_theta,
+    fit_as,
+    linear_equivalent,
+    loglik_without_groups,
+    scale_parameter,
+    standard_residuals,
+)
 from mixedeffects.fit.record import LmmFit
 from mixedeffects.fit.residuals import residuals
 from mixedeffects.fit.separation import verdict, verdict_without_estimates
 from mixedeffects.optimize import Optimum
+from mixedeffects.optimize.canonical import transformed
 from mixedeffects.optimize.laplace import minimize_laplace
 from mixedeffects.optimize.record import Known
 
@@ -35,6 +44,8 @@ if TYPE_CHECKING:
     from mixedeffects.families import Family
     from mixedeffects.fit.glmm_values import Kind
     from mixedeffects.optimize.laplace import LaplaceMinimum
+
+_ATTEMPTS = 3  # times as many draws as are wanted, where some have no mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -186,6 +197,43 @@ def _residuals(fit: GlmmFit, kind: Kind = "response", *, marginal: bool = False,
 @leverage.register(GlmmFit)
 def _leverage(fit: GlmmFit) -> Any:
     return leverage(working_model(fit))
+
+
+@standard_residuals.register(GlmmFit)
+def _standard_residuals(fit: GlmmFit, rng: Any) -> NDArray[np.float64]:
+    return glmm_residuals(fit, "quantile", rng=rng)
+
+
+@linear_equivalent.register(GlmmFit)
+def _linear_equivalent(fit: GlmmFit) -> LmmFit:
+    return replace(working_model(fit), solution=fit.solution)
+
+
+@drawn_at_theta.register(GlmmFit)
+def _drawn_at_theta(fit: GlmmFit, n: int, rng: Any) -> Iterator[GlmmFit]:
+    generator, found = np.random.default_rng(rng), 0
+    for _ in range(_ATTEMPTS * n):
+        y = simulate(fit, 1, generator, new=True)[:, 0]
+        solution = _solution_at_theta(fit, y)
+        if solution is not None:
+            found += 1
+            yield replace(fit, model=replace(fit.model, y=y), solution=solution)
+        if found == n:
+            return
+    raise MixedEffectsError(f"only {found} of {_ATTEMPTS * n} responses drawn from the fit have a mode at its theta")
+
+
+def _solution_at_theta(fit: GlmmFit, y: NDArray[np.float64]) -> Solution | None:
+    """Fixed effects and modes of a response, both at the mode of the penalized likelihood; None where there is none."""
+    criterion = laplace_criterion(replace(fit.model, y=y), fit.distribution).with_joint(True)
+    basis, layout = criterion.basis, criterion.layout
+    factors = layout.factors(fit.solution.theta)
+    theta = layout.theta([transformed(T, L) for T, L in zip(basis.T, factors, strict=True)])
+    raw = criterion.evaluate(theta, basis.R @ fit.solution.beta, fit.log_dispersion, []).raw
+    if not raw["ok"]:
+        return None
+    b, u = effects_of(layout, basis, fit.solution.theta, raw)
+    return replace(fit.solution, beta=np.linalg.solve(basis.R, raw["beta"]) if len(basis.R) else raw["beta"], b=b, u=u)
 
 
 @scale_parameter.register(GlmmFit)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mixedeffects.fit.draws import response_model
 from mixedeffects.fit.lmm import fit_lmm, refit
+from mixedeffects.fit.residuals import residuals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from mixedeffects.control import Control
     from mixedeffects.design import Design
@@ -59,6 +63,54 @@ def draw_and_fit(fit: LmmFit, n: int, rng: np.random.Generator, workers: int) ->
     model = response_model(fit)
     for _ in range(n):
         yield refit(fit, model.draw(rng, 1).y[0])
+
+
+@singledispatch
+def drawn_at_theta(fit: LmmFit, n: int, rng: Any) -> Iterator[LmmFit]:
+    """Yield n responses drawn from the fit as records of fits at its theta.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+    n : int
+        Number of draws.
+    rng : None, int, Generator or SeedSequence
+        Source of the draws, with new random effects.
+
+    Notes
+    -----
+    theta (and a dispersion that is no function of the residuals) stay at their estimates; each response has the
+    coefficients, modes and sigma that belong to it. Nothing is searched: one evaluation of the criterion for each draw.
+    """
+    generator = np.random.default_rng(rng)
+    model = response_model(fit)
+    for _ in range(n):
+        y = model.draw(generator, 1).y[0]
+        products = fit.objective.products.with_response(fit.model, y)
+        solution = fit.objective.with_products(products).evaluate(fit.solution.theta)
+        yield replace(fit, model=replace(fit.model, y=y), solution=solution)
+
+
+@singledispatch
+def standard_residuals(fit: LmmFit, rng: Any) -> NDArray[np.float64]:
+    """Residuals that look standard normal if the model is true, (n,): scaled, or randomized quantile residuals.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+    rng : None, int, Generator or SeedSequence
+        Source of the draws of quantile residuals; linear mixed models have no use for it.
+    """
+    found: NDArray[np.float64] = residuals(fit, "scaled")
+    return found
+
+
+@singledispatch
+def linear_equivalent(fit: LmmFit) -> LmmFit:
+    """The linear mixed model with the same conditional modes: the fit, or the working model of a generalized one."""
+    return fit
 
 
 @singledispatch

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.families import Family
+    from mixedeffects.results.glmm_pictures import GlmmPictures
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -75,6 +76,13 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         """
         values = glmm_residuals(self, kind, marginal=marginal, rng=rng)
         return _pad(self, values) if pad else values
+
+    @property
+    def plot(self) -> GlmmPictures:
+        """Pictures: ``fit.plot.residuals()`` and others, drawn by matplotlib, each with its frame as `data`."""
+        from mixedeffects.results.glmm_pictures import GlmmPictures
+
+        return GlmmPictures(self)
 
     def predict(
         self,
