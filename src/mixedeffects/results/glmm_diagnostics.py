@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixedeffects.diagnostics.glmm_influence import glmm_influence
 from mixedeffects.diagnostics.influence import conditional_cooks
+from mixedeffects.diagnostics.response_checks import check_dispersion, check_zero_inflation
 from mixedeffects.fit.functionals import leverage
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.inference import latent_variance
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.diagnostics.glmm_influence import GlmmMethod
+    from mixedeffects.diagnostics.response_checks import Alternative, DispersionCheck, ZeroInflationCheck
     from mixedeffects.inference.latent_variance import Mean, Method
     from mixedeffects.inference.variance import IntraclassCorrelation
 
@@ -153,3 +155,59 @@ class GlmmDiagnostics(GlmmFit):
         the variance estimates.
         """
         return InfluenceView(glmm_influence(self, by, method), self.model.data_kind)
+
+    def check_dispersion(
+        self, n: int = 250, *, rng: Any = None, alternative: Alternative = "two-sided"
+    ) -> DispersionCheck:
+        """Compare the variance of counts with that of their distribution: over- or underdispersion.
+
+        Parameters
+        ----------
+        n : int
+            Number of simulations.
+        rng : None, int, Generator or SeedSequence
+            Source of the draws.
+        alternative : {"two-sided", "greater", "less"}
+            Which simulations count as far out.
+
+        Returns
+        -------
+        DispersionCheck
+            chi2, df, ratio and p_value of the Pearson residuals; relative and p_simulated by simulation;
+            ``to_frame()``.
+
+        Raises
+        ------
+        DataError
+            For a family whose dispersion is a free scale, or for zeros and ones.
+
+        Notes
+        -----
+        Simulations have new random effects, and residuals at their own coefficients and modes with theta held.
+        """
+        return check_dispersion(self, n, rng=rng, alternative=alternative)
+
+    def check_zero_inflation(
+        self, n: int = 250, *, rng: Any = None, alternative: Alternative = "two-sided"
+    ) -> ZeroInflationCheck:
+        """Compare the number of zeros with that of the model.
+
+        Parameters
+        ----------
+        n, rng, alternative
+            As for `check_dispersion`.
+
+        Returns
+        -------
+        ZeroInflationCheck
+            observed, expected (the sum of the probabilities of zero at the conditional means), ratio, relative and
+            p_simulated; ``to_frame()``.
+
+        Raises
+        ------
+        DataError
+            For a family that has no zeros, or for zeros and ones.
+        MixedEffectsError
+            If the model expects no zeros at all.
+        """
+        return check_zero_inflation(self, n, rng=rng, alternative=alternative)

@@ -42,4 +42,19 @@ write("rows", list(
     ".fitted", ".resid", ".fixed", ".mu", ".offset", ".sqrtXwt", ".sqrtrwt", ".weights", ".wtres", ".eta")])),
   epil = hats(e1)
 ))
+checks <- function(fit) {
+  d <- unclass(check_overdispersion(fit)); z <- NULL
+  if (family(fit)$family == "poisson") z <- suppressWarnings(unclass(check_zeroinflation(fit)))
+  out <- list(chi2 = unname(d$chisq_statistic), ratio = unname(d$dispersion_ratio), df = unname(d$residual_df),
+              p_value = unname(d$p_value))
+  if (!is.null(z)) out <- c(out, list(zeros = unname(z$observed.zeros), expected = unname(z$predicted.zeros)))
+  out
+}
+ticks_poisson <- glmer(ticks, grouseticks, poisson, control = control)
+ticks_nb2 <- glmmTMB(ticks, grouseticks, nbinom2)
+write("checks", list(
+  epil = checks(e1), ticks = checks(ticks_poisson), herds = checks(h1),
+  ticks_nb2 = list(zeros = sum(grouseticks$TICKS == 0),
+                   expected = sum(dnbinom(0, size = sigma(ticks_nb2), mu = fitted(ticks_nb2))))
+))
 print(sapply(c("insight", "performance", "glmmTMB", "lme4"), function(p) as.character(packageVersion(p))))
