@@ -246,6 +246,8 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         ----------
         y : array-like (nobs,) or (rows of the data,)
             A list, an array or a Series; proportions of successes for a binomial response, as `simulate` gives them.
+            With one trial a row also booleans or two categories, as `glmer` takes them: the first is a failure, and
+            where the response of the fit has these categories, theirs count.
 
         Raises
         ------
