@@ -31,7 +31,7 @@ from mixedeffects.fit.residuals import residuals
 from mixedeffects.fit.separation import verdict, verdict_without_estimates
 from mixedeffects.optimize import Optimum
 from mixedeffects.optimize.canonical import transformed
-from mixedeffects.optimize.laplace import minimize_laplace
+from mixedeffects.optimize.laplace import laplace_at_theta, minimize_laplace
 from mixedeffects.optimize.record import Known
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class GlmmFit(LmmFit):
     log_dispersion : float
         t = log(phi); 0 in a family without a dispersion.
     joint_vcov : ndarray (m, m)
-        Twice the inverse Hessian in theta, beta, t of the working columns.
+        Twice the inverse Hessian in theta, beta, t of the working columns; zero for a theta that was given.
     """
 
     distribution: Family[Any]
@@ -95,7 +95,8 @@ class GlmmFit(LmmFit):
     @property
     def npar(self) -> int:
         """Number of estimated parameters: fixed effects, theta, and the dispersion if there is one."""
-        return len(self.solution.beta) + len(self.solution.theta) + int(self.distribution.has_dispersion)
+        n_theta = 0 if self.control.fixed_theta is not None else len(self.solution.theta)
+        return len(self.solution.beta) + n_theta + int(self.distribution.has_dispersion)
 
     def __reduce__(self) -> tuple[Any, ...]:
         kept = ("model", "solution", "control", "distribution", "nagq", "log_dispersion", "joint_vcov")
@@ -126,12 +127,11 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         If there is no mode at the starting value; where the response is separated, saying by what.
     """
     family.check_response(design.y, design.row_weights, design.formula.response)
-    if control.fixed_theta is not None:
-        raise DataError("fixed_theta is for lmer; glmer has no such option yet")
     criterion = _criterion(design, family, nagq, control)
     terms = [(term.key, term.names) for term in design.terms]
+    held = control.fixed_theta is not None
     try:
-        minimum = minimize_laplace(criterion, terms, control)
+        minimum = (laplace_at_theta if held else minimize_laplace)(criterion, terms, control)
     except ConvergenceError as error:
         separated = verdict_without_estimates(design, family)
         if separated is None:
@@ -143,7 +143,7 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         minimum = replace(minimum, optimum=replace(minimum.optimum, converged=False, message=separated))
     t = criterion.split(minimum.x)[2]
     objective = working_criterion(design, family, minimum.point.raw["eta"], t, control)
-    solution, joint = _solution(criterion, minimum, objective)
+    solution, joint = _solution(criterion, minimum, objective, held=held)
     return GlmmFit(
         model=design,
         objective=objective,
@@ -165,7 +165,8 @@ def _fit_as(fit: GlmmFit, design: Design, *, reml: bool, control: Control) -> Gl
 
 @draw_and_fit.register(GlmmFit)
 def _draw_and_fit(fit: GlmmFit, n: int, rng: np.random.Generator, workers: int) -> Iterator[GlmmFit | None]:
-    warm = fit.control.with_start(fit.solution.theta.tolist())
+    held = fit.control.fixed_theta is not None
+    warm = fit.control if held else fit.control.with_start(fit.solution.theta.tolist())
 
     def fitted(y: NDArray[np.float64]) -> GlmmFit | None:
         for start in (warm, fit.control):
@@ -271,11 +272,13 @@ def _working_factors(criterion: LaplaceCriterion | AgqCriterion, minimum: Laplac
 
 
 def _solution(
-    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, objective: GaussianCriterion
+    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, objective: GaussianCriterion, *, held: bool
 ) -> tuple[Solution, NDArray[np.float64]]:
     basis, raw = criterion.basis, minimum.point.raw
     d, p, _ = criterion.sizes
-    joint = 2.0 * _inverse(minimum.hessian)
+    free = slice(d if held else 0, len(minimum.x))  # a theta that was given has no error
+    joint = np.zeros_like(minimum.hessian)
+    joint[free, free] = 2.0 * _inverse(minimum.hessian[free, free])
     back = np.linalg.inv(basis.R) if len(basis.R) else basis.R
     if criterion.joint:
         linear = objective.evaluate(minimum.theta)
@@ -294,7 +297,7 @@ def _inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
     """Inverse over the directions with information; those without carry no parameter (a zero column of Lambda)."""
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
     values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
-    kept = values > 1e-10 * values.max()
+    kept = values > 1e-10 * values.max(initial=0.0)
     half = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
     return np.asarray(half @ half.T, dtype=np.float64)
 

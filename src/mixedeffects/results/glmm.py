@@ -292,7 +292,7 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
             weights=self.model.weights_name,
             offset=self.model.offset_name,
             boundary=tuple(f"{b.term}: {b.direction}" for b in self.optimum.boundary),
-            messages=() if self.optimum.converged else (self.optimum.message,),
+            messages=() if self.optimum.converged or self.control.fixed_theta is not None else (self.optimum.message,),
             stars=True,
         )
 
