@@ -23,6 +23,9 @@ from mixedeffects.fit.kinds import (
     fit_as,
     linear_equivalent,
     loglik_without_groups,
+    require_linear,
+    response_criterion,
+    response_drawer,
     scale_parameter,
     standard_residuals,
 )
@@ -35,7 +38,7 @@ from mixedeffects.optimize.laplace import laplace_at_theta, minimize_laplace
 from mixedeffects.optimize.record import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -165,29 +168,50 @@ def _fit_as(fit: GlmmFit, design: Design, *, reml: bool, control: Control) -> Gl
 
 @draw_and_fit.register(GlmmFit)
 def _draw_and_fit(fit: GlmmFit, n: int, rng: np.random.Generator, workers: int) -> Iterator[GlmmFit | None]:
+    responses = [_drawn(fit, rng) for _ in range(n)]
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(lambda y: None if y is None else _refitted(fit, y), responses)
+
+
+def _refitted(fit: GlmmFit, y: NDArray[np.float64]) -> GlmmFit | None:
+    """The model fitted to another response, from the estimate or else from the first start; None if neither ends."""
     held = fit.control.fixed_theta is not None
     warm = fit.control if held else fit.control.with_start(fit.solution.theta.tolist())
+    design = replace(fit.model, y=y)
+    for start in (warm, fit.control):
+        try:
+            found = fit_glmm(design, fit.distribution, nagq=fit.nagq, control=replace(start, threads=1))
+        except (ConvergenceError, DataError, np.linalg.LinAlgError):
+            continue
+        if found.optimum.converged or held:
+            return found
+    return None
 
-    def fitted(y: NDArray[np.float64]) -> GlmmFit | None:
-        for start in (warm, fit.control):
-            try:
-                design = replace(fit.model, y=y)
-                found = fit_glmm(design, fit.distribution, nagq=fit.nagq, control=replace(start, threads=1))
-            except (ConvergenceError, DataError, np.linalg.LinAlgError):
-                continue
-            if found.optimum.converged:
-                return found
+
+def _drawn(fit: GlmmFit, rng: np.random.Generator) -> NDArray[np.float64] | None:
+    try:
+        return simulate(fit, 1, rng, new=True)[:, 0]
+    except DataError:  # a mean that the family does not have
         return None
 
-    def drawn() -> NDArray[np.float64] | None:
-        try:
-            return simulate(fit, 1, rng, new=True)[:, 0]
-        except DataError:  # a mean that the family does not have
-            return None
 
-    responses = [drawn() for _ in range(n)]
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda y: None if y is None else fitted(y), responses)
+@response_drawer.register(GlmmFit)
+def _response_drawer(fit: GlmmFit, rng: np.random.Generator) -> Callable[[], NDArray[np.float64] | None]:
+    return lambda: _drawn(fit, rng)
+
+
+@response_criterion.register(GlmmFit)
+def _response_criterion(fit: GlmmFit) -> Callable[[NDArray[np.float64]], float | None]:
+    def minimum(y: NDArray[np.float64]) -> float | None:
+        found = _refitted(fit, y)
+        return None if found is None else found.criterion
+
+    return minimum
+
+
+@require_linear.register(GlmmFit)
+def _require_linear(fit: GlmmFit, what: str) -> None:
+    raise DataError(f"{what} is for linear mixed models; this is one of {fit.distribution!r}")
 
 
 @residuals.register(GlmmFit)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.fit.draws import response_model
+from mixedeffects.fit.effects import linear_predictor
 from mixedeffects.fit.lmm import fit_lmm, refit
+from mixedeffects.fit.refitter import Refitter
 from mixedeffects.fit.residuals import residuals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -63,6 +65,72 @@ def draw_and_fit(fit: LmmFit, n: int, rng: np.random.Generator, workers: int) ->
     model = response_model(fit)
     for _ in range(n):
         yield refit(fit, model.draw(rng, 1).y[0])
+
+
+@singledispatch
+def response_drawer(fit: LmmFit, rng: np.random.Generator) -> Callable[[], NDArray[np.float64] | None]:
+    """Draw responses from a fit, with new random effects, one at each call; None for one that cannot be.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The model and its parameters.
+    rng : Generator
+        Source of the draws.
+    """
+    mean = linear_predictor(fit, random=False)
+    sigma, weights = fit.solution.sigma, fit.model.weights
+    scale = sigma if weights is None else sigma / np.sqrt(weights)
+    factors = [sigma * L for L in fit.objective.layout.factors(fit.solution.theta)]
+
+    def draw() -> NDArray[np.float64]:
+        y = mean + scale * rng.standard_normal(len(mean))
+        for term, L in zip(fit.model.terms, factors, strict=True):
+            b = rng.standard_normal((term.factor.n_levels, len(L))) @ L.T
+            for column, effects in zip(term.columns, b.T, strict=True):
+                y += column * effects[term.factor.codes]
+        return y
+
+    return draw
+
+
+@singledispatch
+def response_criterion(fit: LmmFit) -> Callable[[NDArray[np.float64]], float | None]:
+    """The minimum of the criterion as a function of the response; None where the search did not end there.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The model; where theta was given it is held.
+    """
+    if fit.control.fixed_theta is None:
+        refitter = Refitter(fit)
+
+        def minimum(y: NDArray[np.float64]) -> float | None:
+            found = refitter(y)
+            return found.criterion if found.converged else None
+
+        return minimum
+    objective, model = fit.objective, fit.model
+
+    def value(y: NDArray[np.float64]) -> float:
+        at = objective.with_products(objective.products.with_response(model, y))
+        return at.evaluate(fit.solution.theta).value
+
+    return value
+
+
+@singledispatch
+def require_linear(fit: LmmFit, what: str) -> None:
+    """Raise DataError for a generalized fit, to which what is for linear mixed models does not apply.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+    what : str
+        What was asked for, with what to use instead if there is something.
+    """
 
 
 @singledispatch

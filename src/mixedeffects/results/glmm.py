@@ -13,6 +13,7 @@ from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.fit.glmm_values import Kind, glmm_residuals, means, simulate
 from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import pad
+from mixedeffects.fit.update import updated_glmm
 from mixedeffects.frame import to_frame
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference.monte_carlo import checked_draws
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.families import Family
+    from mixedeffects.formula import Formula
     from mixedeffects.results.glmm_pictures import GlmmPictures
 
 
@@ -264,6 +266,35 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         again = refitted_glmm(self, y)
         report(again)
         return glmm_result_of(again)
+
+    def update(self, formula: str | Formula | None = None, **changes: Any) -> GlmmResult:
+        """Fit a changed model to the same rows.
+
+        Parameters
+        ----------
+        formula : str or Formula, optional
+            A new formula; its variables must be in the data of this fit's formula.
+        **changes
+            `family`, `link`, `nagq`, `control`, `weights`, `offset`, `contrasts` or `functions`, as `glmer` takes them.
+            Another family has its default link.
+
+        Returns
+        -------
+        GlmmResult
+
+        Raises
+        ------
+        DataError
+            If the formula needs a column that this fit did not use.
+
+        Warns
+        -----
+        SingularFitWarning, ConvergenceWarning
+            As `glmer` does.
+        """
+        fit = glmm_result_of(updated_glmm(self, formula, changes))
+        report(fit)
+        return fit
 
     def summary(self) -> Summary:
         """Return the printed summary, laid out as lme4's."""
