@@ -66,8 +66,10 @@ class GlmmDiagnostics(GlmmFit):
 
         Parameters
         ----------
-        method, mean
-            As for `icc`.
+        method : {"theoretical", "lognormal", "delta", "trigamma"}, optional
+            The variance that the response distribution stands for, as for `icc`.
+        mean : {"null", "median", "response"}
+            The mean at which it is taken, as for `icc`.
 
         Returns
         -------
@@ -87,8 +89,10 @@ class GlmmDiagnostics(GlmmFit):
 
         Parameters
         ----------
-        method, mean
-            As for `icc`.
+        method : {"theoretical", "lognormal", "delta", "trigamma"}, optional
+            The variance that the response distribution stands for, as for `icc`.
+        mean : {"null", "median", "response"}
+            The mean at which it is taken, as for `icc`.
 
         Returns
         -------
@@ -194,8 +198,12 @@ class GlmmDiagnostics(GlmmFit):
 
         Parameters
         ----------
-        n, rng, alternative
-            As for `check_dispersion`.
+        n : int
+            Number of simulations.
+        rng : None, int, Generator or SeedSequence
+            Source of the draws.
+        alternative : {"two-sided", "greater", "less"}
+            Which simulations count as far out.
 
         Returns
         -------
