@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from mixedeffects.criterion.differences import hessian_by_differences
 from mixedeffects.errors import ConvergenceError, DataError
 from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
@@ -306,13 +307,13 @@ class _Held:
         point = self.criterion(np.concatenate([self.theta, x]), near)
         return replace(point, gradient=point.gradient[len(self.theta) :])
 
-    def hessian(self, x: NDArray[np.float64], point: LaplacePoint, curvature: NDArray[np.float64]) -> Any:
+    def hessian(
+        self, x: NDArray[np.float64], point: LaplacePoint, curvature: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Exact Hessian by central differences of the exact gradient, (m, m)."""
-        step = _STEP / np.sqrt(_diagonal(curvature)) if len(x) else x
-        ends = [(self(x + e, point).gradient, self(x - e, point).gradient) for e in np.diag(step)]
-        H = np.array([(up - down) / (2.0 * h) for (up, down), h in zip(ends, step, strict=True)])
-        H = H.reshape(len(x), len(x))
-        return 0.5 * (H + H.T)
+        if not len(x):
+            return np.empty((0, 0))
+        return hessian_by_differences([lambda at: self(at, point).gradient], x, _STEP / np.sqrt(_diagonal(curvature)))
 
 
 def laplace_at_theta(
