@@ -10,7 +10,7 @@ from support import reference
 from support.glmm import HERDS, measured
 
 import mixedeffects as me
-from mixedeffects.errors import DataError, MixedEffectsError
+from mixedeffects.errors import DataError
 from mixedeffects.fit.kinds import drawn_at_theta
 from mixedeffects.results.glmm_pictures import GlmmPictures
 from mixedeffects.results.pictures import Pictures
@@ -145,14 +145,13 @@ def test_a_lineup_hides_the_real_residuals():
     assert again.position == axes.position
 
 
-def test_a_profile_is_drawn_where_the_fit_has_one(monkeypatch):
+def test_a_profile_is_drawn_with_the_frame_of_the_fits_own():
     fit = measured("herds")
-    profile = me.lmer("Yield ~ 1 + (1 | Batch)", reference.load_data("Dyestuff")).profile()
-    monkeypatch.setattr(type(fit), "profile", lambda self, params=None: profile, raising=False)
-    assert len(fit.plot.profile()) == 3
-    monkeypatch.setattr(type(fit), "profile", None)
-    with pytest.raises(MixedEffectsError, match="no profiles"):
-        fit.plot.profile()
+    axes = fit.plot.profile(["sd_Intercept|herd", "period[T.2]"])
+    assert len(axes) == 2
+    wanted = fit.profile(["sd_Intercept|herd", "period[T.2]"]).to_frame()
+    np.testing.assert_allclose(axes.data["zeta"], wanted["zeta"], rtol=1e-12)
+    assert list(axes.data.columns) == list(wanted.columns)
 
 
 def test_what_a_picture_needs_is_said():

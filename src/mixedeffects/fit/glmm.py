@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.control import Control
+    from mixedeffects.criterion import GaussianCriterion
     from mixedeffects.design import Design
     from mixedeffects.families import Family
     from mixedeffects.fit.glmm_values import Kind

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 _LEAST_WEIGHT = 1e-12  # of the largest: rows that tell nothing more about the random effects keep a factor regular
 
 
-def working_design(
-    design: Design, family: Family[Any], eta: NDArray[np.float64], t: float, control: Control
-) -> Design:
+def working_design(design: Design, family: Family[Any], eta: NDArray[np.float64], t: float, control: Control) -> Design:
     """The rows with the response eta + d1 / W and the weights W.
 
     Parameters

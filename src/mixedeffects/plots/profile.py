@@ -50,7 +50,7 @@ def plot_profile(profile: Profile, ax: Any = None) -> NDArray[Any]:
     DataError
         If `ax` holds another number of axes than there are parameters.
     """
-    axes: NDArray[Any] = curves_picture(profile).draw(ax)
+    axes: NDArray[Any] = _picture(profile).draw(ax)
     return axes
 
 
@@ -64,17 +64,10 @@ def profile_picture(fit: LmmFit, params: str | Sequence[str] | None = None) -> P
     params : str or sequence of str, optional
         As `mixedeffects.inference.profile.profile` takes them.
     """
-    return curves_picture(profile(fit, params))
+    return _picture(profile(fit, params))
 
 
-def curves_picture(found: Profile) -> Picture:
-    """Zeta curves of profiles that were computed.
-
-    Parameters
-    ----------
-    found : Profile
-        As `fit.profile` returns it.
-    """
+def _picture(found: Profile) -> Picture:
     columns = {
         "param": [curve.name for curve in found for _ in curve.value],
         "value": np.concatenate([np.empty(0), *(curve.value for curve in found)]),

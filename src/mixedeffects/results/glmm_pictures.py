@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mixedeffects.errors import MixedEffectsError
 from mixedeffects.plots.influence import influence_picture
 from mixedeffects.plots.lineup import LineupKind, lineup_picture
 from mixedeffects.plots.picture import Picture, picture
-from mixedeffects.plots.profile import curves_picture
+from mixedeffects.plots.profile import profile_picture
 from mixedeffects.plots.qq import qq_picture
 from mixedeffects.plots.residuals import residuals_picture, scale_location_picture
 from mixedeffects.plots.shrinkage import shrinkage_picture
@@ -166,16 +165,8 @@ class GlmmPictures(SharedPictures):
         -------
         array of Axes
             ``data``: param, value, zeta.
-
-        Raises
-        ------
-        MixedEffectsError
-            If the fit has no profile.
         """
-        method = getattr(self._fit, "profile", None)
-        if method is None:
-            raise MixedEffectsError("there are no profiles of a generalized fit; see fit.confint(method='bootstrap')")
-        return curves_picture(method(params))
+        return profile_picture(self._fit, params)
 
     @picture
     def influence(self, by: Any = None, method: GlmmMethod | None = None, *, ax: Any = None) -> Picture:
