@@ -62,6 +62,16 @@ def many_levels():
     yield "caterpillar_many", ratings.plot.caterpillar()
 
 
+def generalized():
+    """Yield pictures of counts: infected cattle in 15 herds, and ticks on the chicks of 118 broods of grouse."""
+    cattle = me.datasets.load("cbpp")
+    herds = me.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", cattle)
+    yield "trajectories_herds", herds.plot.trajectories("period")
+    yield "influence_herds", herds.plot.influence(by="herd")
+    ticks = me.glmer("TICKS ~ C(YEAR) + (1 | LOCATION) + (1 | BROOD)", me.datasets.load("grouseticks"), "poisson")
+    yield "qq_ticks", ticks.plot.qq()
+
+
 def incomes(county_sd, error_sd, rng, n_counties=20, n_respondents=25):
     """Simulate incomes, in thousands of dollars, of respondents in counties named by letters."""
     county = np.repeat(np.arange(n_counties), n_respondents)
@@ -96,7 +106,8 @@ def main(arguments):
     """Draw everything."""
     folder = Path(arguments[0]) if arguments else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    for pictures in (sleep_study(), one_column(), several_factors(), many_levels(), [("icc", two_kinds_of_groups())]):
+    two = [("icc", two_kinds_of_groups())]
+    for pictures in (sleep_study(), one_column(), several_factors(), many_levels(), generalized(), two):
         for name, drawn in pictures:
             save(drawn, folder / f"{name}.png")
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from mixedeffects.design import design
-from mixedeffects.errors import DataError, FormulaError
+from mixedeffects.errors import FormulaError
 from mixedeffects.fit import fit_lmm
-from mixedeffects.fit.arguments import checked_control, checked_reml
+from mixedeffects.fit.arguments import checked_control, checked_nagq, checked_reml
 from mixedeffects.fit.report import report
 from mixedeffects.formula import Formula
 from mixedeffects.results import LmmResult, result_of
@@ -209,11 +208,7 @@ def glmer(
 
     _check_formula(formula)
     chosen, control = family_of(family, link), checked_control(control)
-    if isinstance(nagq, bool) or not isinstance(nagq, Integral) or nagq < 0:
-        raise DataError(
-            f"nagq={nagq!r}: use 1 (Laplace approximation), a larger whole number (nodes of the quadrature) or 0 (the "
-            "fast approximation)"
-        )
+    nagq = checked_nagq(nagq)
     if start is not None:
         control = control.with_start(start)
     arrays = design(
@@ -227,7 +222,7 @@ def glmer(
         allow_observation_level=True,
         successes=chosen.name == "binomial",
     )
-    fit = glmm_result_of(fit_glmm(arrays, chosen, nagq=int(nagq), control=control))
+    fit = glmm_result_of(fit_glmm(arrays, chosen, nagq=nagq, control=control))
     report(fit)
     return fit
 

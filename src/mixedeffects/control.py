@@ -31,7 +31,8 @@ class Control:
     start : sequence of float (d,), optional
         Starting value of theta, in the order of `fit.theta`; moment estimates by default.
     fixed_theta : sequence of float (d,), optional
-        Evaluate the model at this theta and do not optimize: a known relative covariance structure.
+        Evaluate the model at this theta and do not optimize it: a known relative covariance structure, or in a
+        generalized model a known covariance. What else there is to estimate is estimated.
     threads : int, optional
         Threads for the pass over the rows and for large dense blocks; all processors by default. The answer does not
         depend on it. Threads of the BLAS are its own affair.

@@ -120,5 +120,5 @@ def test_what_cannot_be_changed(sleep):
         sleep.update(control={"tolerance": 1.0})
     frame = reference.load_data("sim_cross")
     fit = me.lmer("rt ~ a + (1 | subj)", frame)
-    with pytest.raises(me.DataError, match=r"the fit keeps no column 'B'; it has .* Call lmer with the data"):
+    with pytest.raises(me.DataError, match=r"the fit keeps no column 'B'; it has .* Fit the formula to the data"):
         fit.update("rt ~ a + B + (1 | subj)")

@@ -19,7 +19,7 @@ import mixedeffects as me
 from mixedeffects.plots.picture import Panels
 from mixedeffects.results.pictures import Pictures
 
-NAMES = [name for name in vars(Pictures) if not name.startswith("_")]
+NAMES = [name for name in dir(Pictures) if not name.startswith("_")]
 PANELS = {"ranef_qq": 2, "caterpillar": 2, "trajectories": 18, "ranef_pairs": 1, "profile": 6, "lineup": 20}
 
 

@@ -8,8 +8,9 @@ import pytest
 from scipy.stats import norm
 
 import mixedeffects as me
+from mixedeffects.fit.kinds import drawn_at_theta
 from mixedeffects.plots.qq import qq_data, ranef_qq_data
-from mixedeffects.plots.simulated import FEWEST, band, normal_scores, solutions, thinned
+from mixedeffects.plots.simulated import FEWEST, band, normal_scores, thinned
 
 
 @pytest.mark.parametrize("name", ["sleep", "weighted", "crossed"])
@@ -18,7 +19,8 @@ def test_draws_have_the_estimates_of_a_dense_computation(name, request):
     model = fit.model
     w = np.ones(fit.nobs) if model.weights is None else model.weights
     V = np.asarray((model.Z @ fit.design.Lambda @ fit.design.Lambda.T @ model.Z.T).todense()) + np.diag(1 / w)
-    for y, solution in solutions(fit, 3, 5):
+    for drawn in drawn_at_theta(fit, 3, 5):
+        y, solution = drawn.model.y, drawn.solution
         response = y if model.offset is None else y - model.offset
         half = np.linalg.cholesky(V)
         X, r = np.linalg.solve(half, model.X), np.linalg.solve(half, response)
@@ -34,7 +36,7 @@ def test_draws_have_the_estimates_of_a_dense_computation(name, request):
 
 
 def test_responses_have_the_covariance_of_the_model(batches):
-    y = np.array([y for y, _ in solutions(batches, 4_000, 1)])
+    y = np.array([drawn.model.y for drawn in drawn_at_theta(batches, 4_000, 1)])
     wanted = batches.design.V()
     found = np.cov(y.T)
     error = np.sqrt((wanted**2 + np.outer(np.diag(wanted), np.diag(wanted))) / 4_000)
@@ -110,7 +112,7 @@ def test_standardized_modes(sleep):
 
 def test_mode_spread_is_that_of_drawn_modes(plates):
     """Sigma - condvar is the variance of a mode but for the estimation of beta."""
-    draws = np.array([np.concatenate([b.ravel() for b in s.b]) for _, s in solutions(plates, 3_000, 4)])
+    draws = np.array([np.concatenate([b.ravel() for b in one.solution.b]) for one in drawn_at_theta(plates, 3_000, 4)])
     for at, group in zip((slice(0, 24), slice(24, 30)), ("plate", "sample"), strict=True):
         wanted = plates.varcorr.covariance[group].iloc[0, 0] - plates.ranef.condvar[group][:, 0, 0]
         J = len(wanted)

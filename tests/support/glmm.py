@@ -53,3 +53,31 @@ def glmm_fit(
         warnings.simplefilter("always")
         fit = me.glmer(formula, frame, family, link=case["link"], nagq=nagq, contrasts=contrasts, **options)
     return case, fit, caught
+
+
+HERDS = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+TICKS = "TICKS ~ C(YEAR) + (1 | LOCATION) + (1 | BROOD)"
+SEIZURES = "y ~ trt + lbase + (1 | subject)"
+# name: formula, data set, family, link
+MEASURED = {
+    "herds": (HERDS, "cbpp", "binomial", "logit"),
+    "herds_obs": (f"{HERDS} + (1 | obs)", "cbpp", "binomial", "logit"),
+    "herds_probit": (HERDS, "cbpp", "binomial", "probit"),
+    "herds_cloglog": (HERDS, "cbpp", "binomial", "cloglog"),
+    "epil": (SEIZURES, "epil", "poisson", "log"),
+    "epil_slope": ("y ~ trt + lbase + V4 + (V4 | subject)", "epil", "poisson", "log"),
+    "ticks": (TICKS, "grouseticks", "poisson", "log"),
+    "ticks_nb2": (TICKS, "grouseticks", "negative_binomial", "log"),
+}
+
+
+@cache
+def measured(name: str) -> me.GlmmResult:
+    """Fit one of the models of ``tests/reference/glmm_measures``."""
+    formula, dataset, family, link = MEASURED[name]
+    frame = reference.load_data(dataset)
+    if dataset == "cbpp":
+        frame["obs"] = np.arange(len(frame))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return me.glmer(formula, frame, family, link=link)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from mixedeffects.fit import LmmFit
 
-Method = Literal["refit", "closed"]
+Method = Literal["refit", "closed"]  # of linear mixed models; `glmm_influence` has those of generalized ones
 _DIGITS = 1e-8  # of the residual sum of squares: a smaller one is not to be had by subtraction
 
 
@@ -30,7 +31,7 @@ class Influence:
     ----------
     by : str
         The grouping factor, or ``"row"``.
-    method : {"refit", "closed"}
+    method : {"refit", "closed", "one-step"}
         Whether the variances were estimated anew.
     labels : ndarray (m,)
         The level, or the position of the row in the data.
@@ -68,6 +69,7 @@ class Influence:
     notes: tuple[str, ...]
 
 
+@singledispatch
 def influence(fit: LmmFit, by: Any = None, method: Method | None = None) -> Influence:
     """Influence of groups or rows on the fixed effects.
 
@@ -109,19 +111,27 @@ def influence(fit: LmmFit, by: Any = None, method: Method | None = None) -> Infl
     if method not in (None, "refit", "closed"):
         raise DataError(f"method={method!r} is not known; choose 'refit' or 'closed'")
     if by is None and method != "refit":
-        return _measures(fit, "row", "closed", fit.model.rows, _closed_rows(fit))
-    factor = _row_factor(fit) if by is None else _grouping(fit, by)
+        return measures(fit, "row", "closed", fit.model.rows, delete_rows(fit))
+    factor = row_factor(fit) if by is None else grouping_of(fit, by)
     deleted = delete(fit, sets_of_codes(factor.codes, factor.n_levels), refit=method != "closed")
     labels = fit.model.rows if by is None else factor.labels
-    return _measures(fit, factor.name, method or "refit", labels, deleted)
+    return measures(fit, factor.name, method or "refit", labels, deleted)
 
 
-def _row_factor(fit: LmmFit) -> Factor:
+def row_factor(fit: LmmFit) -> Factor:
+    """A factor with one level per row."""
     n = fit.nobs
     return Factor(name="row", codes=np.arange(n, dtype=np.int32), levels=np.arange(n))
 
 
-def _grouping(fit: LmmFit, by: Any) -> Factor:
+def grouping_of(fit: LmmFit, by: Any) -> Factor:
+    """The factor that `by` names, or that its labels make.
+
+    Raises
+    ------
+    DataError
+        For a name that the fit does not know, or another number of labels than rows.
+    """
     model = fit.model
     if isinstance(by, str):
         if by in model.factors:
@@ -139,8 +149,14 @@ def _grouping(fit: LmmFit, by: Any) -> Factor:
     return read_factor("group", labels)
 
 
-def _closed_rows(fit: LmmFit) -> Deletions:
-    """Estimates without each row, the ratios of the variances held: linear in n."""
+def delete_rows(fit: LmmFit) -> Deletions:
+    """Estimates without each row, the ratios of the variances held: linear in n.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        A linear mixed model.
+    """
     parts, solution, model = fitted_functionals(fit), fit.solution, fit.model
     w = model.row_weights
     r = residuals(fit)
@@ -171,8 +187,30 @@ def _closed_rows(fit: LmmFit) -> Deletions:
     )
 
 
-def _measures(fit: LmmFit, by: str, method: str, labels: NDArray[Any], deleted: Deletions) -> Influence:
-    vcov = fit.solution.vcov
+def measures(
+    fit: LmmFit,
+    by: str,
+    method: str,
+    labels: NDArray[Any],
+    deleted: Deletions,
+    vcov: NDArray[np.float64] | None = None,
+) -> Influence:
+    """Measures of influence from the estimates without each set.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit of all rows.
+    by, method : str
+        For the record.
+    labels : ndarray (m,)
+        The sets.
+    deleted : Deletions
+        The estimates without them.
+    vcov : ndarray (p, p), optional
+        Covariance of the fixed effects of all rows; by default that of the fit.
+    """
+    vcov = fit.solution.vcov if vcov is None else vcov
     p = len(vcov)
     change = deleted.beta - fit.solution.beta
     whole = np.isfinite(deleted.vcov).all(axis=(1, 2)) & (deleted.sigma > 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -46,3 +47,13 @@ def checked_control(control: Any) -> Control:
     if not isinstance(control, Control):
         raise DataError(f"control must be a Control, such as Control(tolerance=1e-9), not {type(control).__name__}")
     return control
+
+
+def checked_nagq(nagq: Any) -> int:
+    """Return the number of nodes, or raise DataError if it is no whole number from 0."""
+    if isinstance(nagq, bool) or not isinstance(nagq, Integral) or nagq < 0:
+        raise DataError(
+            f"nagq={nagq!r}: use 1 (Laplace approximation), a larger whole number (nodes of the quadrature) or 0 (the "
+            "fast approximation)"
+        )
+    return int(nagq)

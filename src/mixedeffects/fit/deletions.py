@@ -96,7 +96,7 @@ class Deletions:
     n_unconverged: int
 
 
-def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
+def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True, observation_level: bool = False) -> Deletions:
     """Fit the model without each set of rows.
 
     Parameters
@@ -107,6 +107,8 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
         What to leave out.
     refit : bool
         Estimate theta anew, starting at the estimate of all rows; otherwise theta is held there.
+    observation_level : bool
+        Allow as many random effects as rows, where the residual variance is known.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
     found = _all_levels(fit, sets) if refit else None
     if found is None:
         found = _from_products(fit, sets, refit=refit)
-    refused = _refused(fit.model, sets)
+    refused = _refused(fit.model, sets, observation_level=observation_level)
     again = np.flatnonzero(_doubtful(fit, found) & ~refused)
     if refit and fit.control.fixed_theta is None:
         theta = np.array([_to_data(fit, working) for working in found["theta"]]).reshape(len(sets), -1)
@@ -147,7 +149,7 @@ def delete(fit: LmmFit, sets: RowSets, *, refit: bool = True) -> Deletions:
         if one is None:
             refused[i] = True
             continue
-        own, kept = _places(fit.model, one.model, sets.rows(int(i)))
+        own, kept = shared_coefficients(fit.model, one.model, sets.rows(int(i)))
         beta[i, kept] = one.solution.beta[own]
         vcov[i, kept[:, None], kept] = one.solution.vcov[np.ix_(own, own)]
         sigma[i], theta[i], criterion[i] = one.solution.sigma, one.solution.theta, one.criterion
@@ -231,7 +233,7 @@ def _doubtful(fit: LmmFit, found: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     return np.asarray(doubtful, dtype=bool)
 
 
-def _refused(model: Design, sets: RowSets) -> NDArray[np.bool_]:
+def _refused(model: Design, sets: RowSets, *, observation_level: bool) -> NDArray[np.bool_]:
     """Sets without which `lmer` would refuse the model: one level of a factor, or as many random effects as rows."""
     left = model.nobs - sets.sizes
     refused = left <= model.X.shape[1]
@@ -244,7 +246,9 @@ def _refused(model: Design, sets: RowSets) -> NDArray[np.bool_]:
             emptied = counts == np.bincount(codes, minlength=J)[cells % J]
             seen[id(term.factor)] = J - np.bincount(cells[emptied] // J, minlength=len(sets))
         levels = seen[id(term.factor)]
-        refused |= (levels < 2) | (levels * term.n_columns >= left)
+        refused |= levels < 2
+        if not observation_level:
+            refused |= levels * term.n_columns >= left
     return np.asarray(refused, dtype=bool)
 
 
@@ -307,7 +311,9 @@ def without_rows(model: Design, gone: NDArray[np.int64]) -> Design:
     )
 
 
-def _places(full: Design, reduced: Design, gone: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def shared_coefficients(
+    full: Design, reduced: Design, gone: NDArray[np.int64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Coefficients that mean the same with and without some rows: their places in the reduced and in the full design.
 
     Where a column is aliased among the rows left, the coefficients of the columns that determine it change their

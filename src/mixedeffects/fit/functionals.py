@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,13 +122,14 @@ def _working_rows(
     return codes, Z
 
 
+@singledispatch
 def leverage(fit: LmmFit) -> NDArray[np.float64]:
     """Diagonal of the matrix H that takes the response to the fitted values, (n,).
 
     Parameters
     ----------
     fit : LmmFit
-        Any fit.
+        Any fit; of a generalized one it is the leverage in the linear mixed model at its modes.
 
     Returns
     -------

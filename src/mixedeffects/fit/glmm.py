@@ -8,23 +8,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixedeffects.criterion import Solution, gaussian_criterion
+from mixedeffects.criterion import Solution
 from mixedeffects.criterion.agq import AgqCriterion, agq_criterion
 from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
-from mixedeffects.crossproducts import cross_products
-from mixedeffects.errors import ConvergenceError, DataError
+from mixedeffects.errors import ConvergenceError, DataError, MixedEffectsError
 from mixedeffects.fit.effects import predictor_of
-from mixedeffects.fit.glmm_values import simulate
-from mixedeffects.fit.kinds import draw_and_fit, fit_as, loglik_without_groups, scale_parameter
+from mixedeffects.fit.functionals import leverage
+from mixedeffects.fit.glmm_values import glmm_residuals, simulate
+from mixedeffects.fit.glmm_working import working_criterion, working_model
+from mixedeffects.fit.kinds import (
+    draw_and_fit,
+    drawn_at_theta,
+    fit_as,
+    linear_equivalent,
+    loglik_without_groups,
+    require_linear,
+    response_criterion,
+    response_drawer,
+    scale_parameter,
+    standard_residuals,
+)
 from mixedeffects.fit.record import LmmFit
+from mixedeffects.fit.residuals import residuals
 from mixedeffects.fit.separation import verdict, verdict_without_estimates
 from mixedeffects.optimize import Optimum
-from mixedeffects.optimize.laplace import minimize_laplace
+from mixedeffects.optimize.canonical import transformed
+from mixedeffects.optimize.laplace import laplace_at_theta, minimize_laplace
 from mixedeffects.optimize.record import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -32,9 +46,10 @@ if TYPE_CHECKING:
     from mixedeffects.criterion import GaussianCriterion
     from mixedeffects.design import Design
     from mixedeffects.families import Family
+    from mixedeffects.fit.glmm_values import Kind
     from mixedeffects.optimize.laplace import LaplaceMinimum
 
-_LEAST_WEIGHT = 1e-12  # of the largest: rows that tell nothing more about the random effects keep a factor regular
+_ATTEMPTS = 3  # times as many draws as are wanted, where some have no mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -57,7 +72,7 @@ class GlmmFit(LmmFit):
     log_dispersion : float
         t = log(phi); 0 in a family without a dispersion.
     joint_vcov : ndarray (m, m)
-        Twice the inverse Hessian in theta, beta, t of the working columns.
+        Twice the inverse Hessian in theta, beta, t of the working columns; zero for a theta that was given.
     """
 
     distribution: Family[Any]
@@ -84,7 +99,8 @@ class GlmmFit(LmmFit):
     @property
     def npar(self) -> int:
         """Number of estimated parameters: fixed effects, theta, and the dispersion if there is one."""
-        return len(self.solution.beta) + len(self.solution.theta) + int(self.distribution.has_dispersion)
+        n_theta = 0 if self.control.fixed_theta is not None else len(self.solution.theta)
+        return len(self.solution.beta) + n_theta + int(self.distribution.has_dispersion)
 
     def __reduce__(self) -> tuple[Any, ...]:
         kept = ("model", "solution", "control", "distribution", "nagq", "log_dispersion", "joint_vcov")
@@ -115,12 +131,11 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         If there is no mode at the starting value; where the response is separated, saying by what.
     """
     family.check_response(design.y, design.row_weights, design.formula.response)
-    if control.fixed_theta is not None:
-        raise DataError("fixed_theta is for lmer; glmer has no such option yet")
     criterion = _criterion(design, family, nagq, control)
     terms = [(term.key, term.names) for term in design.terms]
+    held = control.fixed_theta is not None
     try:
-        minimum = minimize_laplace(criterion, terms, control)
+        minimum = (laplace_at_theta if held else minimize_laplace)(criterion, terms, control)
     except ConvergenceError as error:
         separated = verdict_without_estimates(design, family)
         if separated is None:
@@ -131,8 +146,8 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     if separated is not None:
         minimum = replace(minimum, optimum=replace(minimum.optimum, converged=False, message=separated))
     t = criterion.split(minimum.x)[2]
-    objective = _working(design, family, minimum.point.raw["eta"], t, control)
-    solution, joint = _solution(criterion, minimum, objective)
+    objective = working_criterion(design, family, minimum.point.raw["eta"], t, control)
+    solution, joint = _solution(criterion, minimum, objective, held=held)
     return GlmmFit(
         model=design,
         objective=objective,
@@ -154,28 +169,97 @@ def _fit_as(fit: GlmmFit, design: Design, *, reml: bool, control: Control) -> Gl
 
 @draw_and_fit.register(GlmmFit)
 def _draw_and_fit(fit: GlmmFit, n: int, rng: np.random.Generator, workers: int) -> Iterator[GlmmFit | None]:
-    warm = fit.control.with_start(fit.solution.theta.tolist())
+    responses = [_drawn(fit, rng) for _ in range(n)]
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(lambda y: None if y is None else _refitted(fit, y), responses)
 
-    def fitted(y: NDArray[np.float64]) -> GlmmFit | None:
-        for start in (warm, fit.control):
-            try:
-                design = replace(fit.model, y=y)
-                found = fit_glmm(design, fit.distribution, nagq=fit.nagq, control=replace(start, threads=1))
-            except (ConvergenceError, DataError, np.linalg.LinAlgError):
-                continue
-            if found.optimum.converged:
-                return found
+
+def _refitted(fit: GlmmFit, y: NDArray[np.float64]) -> GlmmFit | None:
+    """The model fitted to another response, from the estimate or else from the first start; None if neither ends."""
+    held = fit.control.fixed_theta is not None
+    warm = fit.control if held else fit.control.with_start(fit.solution.theta.tolist())
+    design = replace(fit.model, y=y)
+    for start in (warm, fit.control):
+        try:
+            found = fit_glmm(design, fit.distribution, nagq=fit.nagq, control=replace(start, threads=1))
+        except (ConvergenceError, DataError, np.linalg.LinAlgError):
+            continue
+        if found.optimum.converged or held:
+            return found
+    return None
+
+
+def _drawn(fit: GlmmFit, rng: np.random.Generator) -> NDArray[np.float64] | None:
+    try:
+        return simulate(fit, 1, rng, new=True)[:, 0]
+    except DataError:  # a mean that the family does not have
         return None
 
-    def drawn() -> NDArray[np.float64] | None:
-        try:
-            return simulate(fit, 1, rng, new=True)[:, 0]
-        except DataError:  # a mean that the family does not have
-            return None
 
-    responses = [drawn() for _ in range(n)]
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda y: None if y is None else fitted(y), responses)
+@response_drawer.register(GlmmFit)
+def _response_drawer(fit: GlmmFit, rng: np.random.Generator) -> Callable[[], NDArray[np.float64] | None]:
+    return lambda: _drawn(fit, rng)
+
+
+@response_criterion.register(GlmmFit)
+def _response_criterion(fit: GlmmFit) -> Callable[[NDArray[np.float64]], float | None]:
+    def minimum(y: NDArray[np.float64]) -> float | None:
+        found = _refitted(fit, y)
+        return None if found is None else found.criterion
+
+    return minimum
+
+
+@require_linear.register(GlmmFit)
+def _require_linear(fit: GlmmFit, what: str) -> None:
+    raise DataError(f"{what} is for linear mixed models; this is one of {fit.distribution!r}")
+
+
+@residuals.register(GlmmFit)
+def _residuals(fit: GlmmFit, kind: Kind = "response", *, marginal: bool = False, rng: Any = None) -> Any:
+    return glmm_residuals(fit, kind, marginal=marginal, rng=rng)
+
+
+@leverage.register(GlmmFit)
+def _leverage(fit: GlmmFit) -> Any:
+    return leverage(working_model(fit))
+
+
+@standard_residuals.register(GlmmFit)
+def _standard_residuals(fit: GlmmFit, rng: Any) -> NDArray[np.float64]:
+    return glmm_residuals(fit, "quantile", rng=rng)
+
+
+@linear_equivalent.register(GlmmFit)
+def _linear_equivalent(fit: GlmmFit) -> LmmFit:
+    return replace(working_model(fit), solution=fit.solution)
+
+
+@drawn_at_theta.register(GlmmFit)
+def _drawn_at_theta(fit: GlmmFit, n: int, rng: Any) -> Iterator[GlmmFit]:
+    generator, found = np.random.default_rng(rng), 0
+    for _ in range(_ATTEMPTS * n):
+        y = simulate(fit, 1, generator, new=True)[:, 0]
+        solution = _solution_at_theta(fit, y)
+        if solution is not None:
+            found += 1
+            yield replace(fit, model=replace(fit.model, y=y), solution=solution)
+        if found == n:
+            return
+    raise MixedEffectsError(f"only {found} of {_ATTEMPTS * n} responses drawn from the fit have a mode at its theta")
+
+
+def _solution_at_theta(fit: GlmmFit, y: NDArray[np.float64]) -> Solution | None:
+    """Fixed effects and modes of a response, both at the mode of the penalized likelihood; None where there is none."""
+    criterion = laplace_criterion(replace(fit.model, y=y), fit.distribution).with_joint(True)
+    basis, layout = criterion.basis, criterion.layout
+    factors = layout.factors(fit.solution.theta)
+    theta = layout.theta([transformed(T, L) for T, L in zip(basis.T, factors, strict=True)])
+    raw = criterion.evaluate(theta, basis.R @ fit.solution.beta, fit.log_dispersion, []).raw
+    if not raw["ok"]:
+        return None
+    b, u = effects_of(layout, basis, fit.solution.theta, raw)
+    return replace(fit.solution, beta=np.linalg.solve(basis.R, raw["beta"]) if len(basis.R) else raw["beta"], b=b, u=u)
 
 
 @scale_parameter.register(GlmmFit)
@@ -213,11 +297,13 @@ def _working_factors(criterion: LaplaceCriterion | AgqCriterion, minimum: Laplac
 
 
 def _solution(
-    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, objective: GaussianCriterion
+    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, objective: GaussianCriterion, *, held: bool
 ) -> tuple[Solution, NDArray[np.float64]]:
     basis, raw = criterion.basis, minimum.point.raw
     d, p, _ = criterion.sizes
-    joint = 2.0 * _inverse(minimum.hessian)
+    free = slice(d if held else 0, len(minimum.x))  # a theta that was given has no error
+    joint = np.zeros_like(minimum.hessian)
+    joint[free, free] = 2.0 * _inverse(minimum.hessian[free, free])
     back = np.linalg.inv(basis.R) if len(basis.R) else basis.R
     if criterion.joint:
         linear = objective.evaluate(minimum.theta)
@@ -236,21 +322,9 @@ def _inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
     """Inverse over the directions with information; those without carry no parameter (a zero column of Lambda)."""
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
     values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
-    kept = values > 1e-10 * values.max()
+    kept = values > 1e-10 * values.max(initial=0.0)
     half = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
     return np.asarray(half @ half.T, dtype=np.float64)
-
-
-def _working(
-    design: Design, family: Family[Any], eta: NDArray[np.float64], t: float, control: Control
-) -> GaussianCriterion:
-    """The linear mixed model at the modes: weights as asked for, but expected where an observed one is not positive."""
-    found = family.derivatives(design.y, eta, design.row_weights, t)
-    observed = control.information == "observed" and bool((found.d2 < 0.0).all())
-    W = -found.d2 if observed else found.expected
-    W = np.maximum(W, _LEAST_WEIGHT * W.max())
-    working = replace(design, y=eta + found.d1 / W, weights=W)
-    return gaussian_criterion(cross_products(working), reml=False)
 
 
 def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any], smallest: float) -> GlmmFit:
@@ -261,5 +335,5 @@ def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any]
         **parts,
         likelihood=_criterion(model, family, parts["nagq"], parts["control"]),
         optimum=Optimum(**optimum, smallest=Known(smallest)),
-        objective=_working(model, family, eta, parts["log_dispersion"], parts["control"]),
+        objective=working_criterion(model, family, eta, parts["log_dispersion"], parts["control"]),
     )

@@ -22,7 +22,7 @@ def means(fit: GlmmFit, *, random: bool = True) -> NDArray[np.float64]:
     return np.asarray(fit.distribution.link.inverse(linear_predictor(fit, random=random)), dtype=np.float64)
 
 
-def residuals(fit: GlmmFit, kind: Kind, *, marginal: bool = False, rng: Any = None) -> NDArray[np.float64]:
+def glmm_residuals(fit: GlmmFit, kind: Kind, *, marginal: bool = False, rng: Any = None) -> NDArray[np.float64]:
     """Residuals over the rows used, (n,).
 
     Parameters

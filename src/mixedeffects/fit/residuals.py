@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 Kind = Literal["response", "pearson", "scaled", "working", "deviance", "quantile", "studentized"]
 
 
+@singledispatch
 def residuals(fit: LmmFit, kind: Kind = "response", *, marginal: bool = False) -> NDArray[np.float64]:
     """Residuals over the rows used, (n,).
 
     Parameters
     ----------
     fit : LmmFit
-        The fit.
+        The fit; `fit/glmm.py` registers what generalized ones have.
     kind : {"response", "pearson", "scaled", "working", "deviance", "quantile", "studentized"}
         For a Gaussian model with identity link: response and working are y - mu; pearson and deviance are
         sqrt(w) (y - mu); scaled is that divided by sigma, and so is quantile, the normal quantile of the distribution

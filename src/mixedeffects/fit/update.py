@@ -10,7 +10,9 @@ import numpy as np
 
 from mixedeffects.design import design
 from mixedeffects.errors import DataError
-from mixedeffects.fit.arguments import checked_control, checked_reml
+from mixedeffects.families import family_of
+from mixedeffects.fit.arguments import checked_control, checked_nagq, checked_reml
+from mixedeffects.fit.glmm import fit_glmm
 from mixedeffects.fit.lmm import fit_lmm
 from mixedeffects.formula import Formula, evaluate, parse
 
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.design import Design
+    from mixedeffects.fit.glmm import GlmmFit
     from mixedeffects.fit.record import LmmFit
 
+_GENERALIZED = ("family", "link", "nagq", "control")
 _DATA = ("weights", "offset", "contrasts", "functions")
 
 
@@ -56,7 +60,50 @@ def updated(fit: LmmFit, formula: str | Formula | None, changes: Mapping[str, An
     return fit_lmm(arrays, reml=reml, control=control)
 
 
-def _redesigned(old: Design, formula: str | Formula | None, changes: Mapping[str, Any]) -> Design:
+def updated_glmm(fit: GlmmFit, formula: str | Formula | None, changes: Mapping[str, Any]) -> GlmmFit:
+    """Fit a changed generalized model to the rows of `fit`.
+
+    Parameters
+    ----------
+    fit : GlmmFit
+        The fit to start from.
+    formula : str, Formula or None
+        A new formula over the columns that the old one uses; None keeps it.
+    changes : mapping
+        `family`, `link`, `nagq`, `control`, and whatever `design` takes: `weights`, `offset`, `contrasts`, `functions`.
+        Numbers of trials that ``cbind`` tells go with it.
+
+    Returns
+    -------
+    GlmmFit
+
+    Raises
+    ------
+    DataError
+        As `updated`; also for a family or link that is not known.
+    """
+    unknown = [name for name in changes if name not in (*_GENERALIZED, *_DATA)]
+    if unknown:
+        allowed = ", ".join((*_GENERALIZED, *_DATA))
+        raise DataError(f"update cannot change {unknown[0]!r}; it takes a formula, {allowed}")
+    old, control = fit.distribution, checked_control(changes.get("control", fit.control))
+    if formula is not None and "control" not in changes and control.start is not None:
+        control = replace(control, start=None)
+    family = old
+    if "family" in changes or "link" in changes:
+        family = family_of(changes.get("family", old.name), changes.get("link"))
+    data = {name: value for name, value in changes.items() if name in _DATA}
+    arrays = fit.model
+    if formula is not None or data or family.name != old.name:
+        responses = [fit.model.formula.response, str(formula or "")]
+        if "weights" not in data and any(text.startswith("cbind(") for text in responses):
+            data["weights"] = None
+        binomial = family.name == "binomial"
+        arrays = _redesigned(fit.model, formula, data, allow_observation_level=True, successes=binomial)
+    return fit_glmm(arrays, family, nagq=checked_nagq(changes.get("nagq", fit.nagq)), control=control)
+
+
+def _redesigned(old: Design, formula: str | Formula | None, changes: Mapping[str, Any], **kind: Any) -> Design:
     functions = changes.get("functions", old.encoding.functions)
     if formula is None or isinstance(formula, Formula):
         parsed = formula or old.formula
@@ -65,7 +112,7 @@ def _redesigned(old: Design, formula: str | Formula | None, changes: Mapping[str
     missing = [name for name in parsed.variables() if name not in old.columns]
     if missing:
         raise DataError(
-            f"the fit keeps no column {missing[0]!r}; it has {', '.join(old.columns)}. Call lmer with the data"
+            f"the fit keeps no column {missing[0]!r}; it has {', '.join(old.columns)}. Fit the formula to the data"
         )
     options: dict[str, Any] = {
         "weights": old.weights,
@@ -73,7 +120,7 @@ def _redesigned(old: Design, formula: str | Formula | None, changes: Mapping[str
         "contrasts": {name: value for name, value in old.contrasts.items() if name in parsed.variables()},
         "functions": functions,
     }
-    fresh = design(parsed, old.source_columns(), **{**options, **changes})
+    fresh = design(parsed, old.source_columns(), **{**options, **changes}, **kind)
     return replace(
         fresh,
         kept_rows=old.rows[fresh.rows],

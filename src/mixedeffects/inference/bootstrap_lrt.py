@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixedeffects.errors import ConvergenceError, DataError
-from mixedeffects.fit.effects import linear_predictor
-from mixedeffects.fit.refitter import Refitter
+from mixedeffects.fit.kinds import response_criterion, response_drawer
 from mixedeffects.inference.monte_carlo import checked_draws, exceedance, settled
 from mixedeffects.inference.nesting import check_same_data, fixed_nested, same_fixed_part
 from mixedeffects.inference.reduction import refitted
@@ -63,7 +62,7 @@ def bootstrap_lrt(
 
     Parameters
     ----------
-    fit0, fit1 : LmmFit
+    fit0, fit1 : LmmFit or GlmmFit
         The smaller and the larger model, fitted to the same response, rows and weights. A model without random effects
         is one fitted with ``Control(fixed_theta=[0, ...])``.
     n : int
@@ -85,9 +84,9 @@ def bootstrap_lrt(
 
     Notes
     -----
-    Responses X beta + Z b + e with new b and e are drawn from fit0 and both models are refitted to each [1]_. Fits by
-    REML with different fixed parts are refitted by maximum likelihood first, and a note says so. The p-value counts
-    draws strictly above the statistic.
+    Responses are drawn from fit0, X beta + Z b + e with new b and e, or those of a generalized model given new b, and
+    both models are refitted to each [1]_. Fits by REML with different fixed parts are refitted by maximum likelihood
+    first, and a note says so. The p-value counts draws strictly above the statistic.
 
     References
     ----------
@@ -97,15 +96,16 @@ def bootstrap_lrt(
     null, full, notes = _comparable(fit0, fit1)
     statistic = settled(2.0 * (full.loglik - null.loglik))
     generator = np.random.default_rng(rng)
-    draw, small, large = _simulator(null, generator), _criterion(null), _criterion(full)
+    draw = response_drawer(null, generator)
+    small, large = response_criterion(null), response_criterion(full)
     sample, n_failed = [], 0
     for _ in range(n):
         y = draw()
-        (value0, ok0), (value1, ok1) = small(y), large(y)
-        if ok0 and ok1:
-            sample.append(settled(value0 - value1))
-        else:
+        value0, value1 = (None, None) if y is None else (small(y), large(y))
+        if value0 is None or value1 is None:
             n_failed += 1
+        else:
+            sample.append(settled(value0 - value1))
     if not sample:
         raise ConvergenceError(f"none of {n} refits to simulated responses converged; there is no distribution to use")
     if n_failed:
@@ -139,40 +139,3 @@ def _comparable(fit0: LmmFit, fit1: LmmFit) -> tuple[LmmFit, LmmFit, list[str]]:
         return fit0, fit1, []
     note = "REML fits were refitted by maximum likelihood for this comparison"
     return refitted(fit0, reml=False), refitted(fit1, reml=False), [note]
-
-
-def _simulator(fit: LmmFit, rng: np.random.Generator) -> Callable[[], NDArray[np.float64]]:
-    """Draw responses from a fit, with new random effects."""
-    mean = linear_predictor(fit, random=False)
-    sigma, weights = fit.solution.sigma, fit.model.weights
-    scale = sigma if weights is None else sigma / np.sqrt(weights)
-    factors = [sigma * L for L in fit.objective.layout.factors(fit.solution.theta)]
-
-    def draw() -> NDArray[np.float64]:
-        y = mean + scale * rng.standard_normal(len(mean))
-        for term, L in zip(fit.model.terms, factors, strict=True):
-            b = rng.standard_normal((term.factor.n_levels, len(L))) @ L.T
-            for column, effects in zip(term.columns, b.T, strict=True):
-                y += column * effects[term.factor.codes]
-        return y
-
-    return draw
-
-
-def _criterion(fit: LmmFit) -> Criterion:
-    """The minimum of the criterion as a function of the response, and whether it was found."""
-    if fit.control.fixed_theta is None:
-        refitter = Refitter(fit)
-
-        def minimum(y: NDArray[np.float64]) -> tuple[float, bool]:
-            found = refitter(y)
-            return found.criterion, found.converged
-
-        return minimum
-    objective, model = fit.objective, fit.model
-
-    def value(y: NDArray[np.float64]) -> tuple[float, bool]:
-        at = objective.with_products(objective.products.with_response(model, y))
-        return at.evaluate(fit.solution.theta).value, True
-
-    return value

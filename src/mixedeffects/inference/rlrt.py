@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from mixedeffects.errors import DataError
+from mixedeffects.fit.kinds import require_linear
 from mixedeffects.inference.monte_carlo import checked_draws, exceedance, settled
 from mixedeffects.inference.reduction import loglik_of_terms, refitted, spans, term_label
 from mixedeffects.inference.spectral import null_sample, spectrum
@@ -97,6 +98,7 @@ def exact_rlrt(
     """
     n = checked_draws(n)
     t = _tested_term(fit, term)
+    require_linear(fit, "the exact test of a variance (bootstrap_lrt tests those of generalized models)")
     full, notes = refitted(fit, reml=True), []
     if full is not fit:
         notes.append("the model was refitted by REML")
@@ -173,6 +175,7 @@ def exact_lrt(
             f"exact_lrt needs a model with a single random-effects term; this one has {len(fit.model.terms)}. Use "
             "exact_rlrt with the term to test, or bootstrap_lrt"
         )
+    require_linear(fit, "the exact test of a variance (bootstrap_lrt tests those of generalized models)")
     t = _tested_term(fit, None)
     full, notes = refitted(fit, reml=False), []
     if full is not fit:

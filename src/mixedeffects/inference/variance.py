@@ -11,6 +11,8 @@ from mixedeffects.inference.reduction import term_label
 from mixedeffects.inference.table import Table, table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from mixedeffects.crossproducts import Layout
@@ -69,6 +71,19 @@ class VarianceComponents:
     def total(self) -> float:
         """Fixed, random and residual variance together."""
         return self.fixed + self.total_random + self.residual
+
+    def icc(self) -> IntraclassCorrelation:
+        """Shares that are due to groups."""
+        given = self.total_random + self.residual
+        return IntraclassCorrelation(
+            adjusted=self.total_random / given,
+            unadjusted=self.total_random / self.total,
+            by_group={group: variance / given for group, variance in self.intercepts.items()},
+        )
+
+    def r2(self) -> dict[str, float]:
+        """Shares of the fixed effects (``marginal``), and of fixed and random effects (``conditional``)."""
+        return {"marginal": self.fixed / self.total, "conditional": (self.fixed + self.total_random) / self.total}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,13 +144,7 @@ class VarianceModel:
         beta : ndarray (p,)
             Estimable fixed effects.
         """
-        parts = self.components(theta, sigma, beta)
-        given = parts.total_random + parts.residual
-        return IntraclassCorrelation(
-            adjusted=parts.total_random / given,
-            unadjusted=parts.total_random / parts.total,
-            by_group={group: variance / given for group, variance in parts.intercepts.items()},
-        )
+        return self.components(theta, sigma, beta).icc()
 
 
 def variance_model(fit: LmmFit) -> VarianceModel:
@@ -213,8 +222,7 @@ def r2(fit: LmmFit) -> dict[str, float]:
        doi:10.1111/j.2041-210x.2012.00261.x.
     .. [2] Johnson (2014), Methods in Ecology and Evolution 5(9), 944-946, doi:10.1111/2041-210X.12225.
     """
-    parts = components(fit)
-    return {"marginal": parts.fixed / parts.total, "conditional": (parts.fixed + parts.total_random) / parts.total}
+    return components(fit).r2()
 
 
 def variance_partition(fit: LmmFit) -> Table:
@@ -235,5 +243,21 @@ def variance_partition(fit: LmmFit) -> Table:
     named = [("fixed", parts.fixed)]
     named += [(term_label(term), v) for term, v in zip(fit.model.terms, parts.random, strict=True)]
     named += [("residual", parts.residual)]
-    rows = [(name, variance, variance / parts.total) for name, variance in named]
-    return table_of(("component", "variance", "share"), rows, text=("component",), notes=(), kind=fit.model.data_kind)
+    return partition_table(named, fit.model.data_kind)
+
+
+def partition_table(named: Sequence[tuple[str, float]], kind: str, notes: Sequence[str] = ()) -> Table:
+    """Table of components that add up to the whole: component, variance, share.
+
+    Parameters
+    ----------
+    named : sequence of (str, float)
+        Names and variances.
+    kind : str
+        The library of the data.
+    notes : sequence of str
+        Notes to the table.
+    """
+    total = sum(variance for _, variance in named)
+    rows = [(name, variance, variance / total) for name, variance in named]
+    return table_of(("component", "variance", "share"), rows, text=("component",), notes=notes, kind=kind)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from mixedeffects.errors import ConvergenceError
+from mixedeffects.criterion.differences import hessian_by_differences
+from mixedeffects.errors import ConvergenceError, DataError
 from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
 from mixedeffects.optimize.minimize import without_small
@@ -319,3 +320,102 @@ def _message(converged: bool, decrement: float, smallest: float, rises: bool) ->
         return "not converged: variance in a direction that has none would lower the criterion"
     flat = f"smallest eigenvalue {smallest:.2g} of the scaled Hessian"
     return f"not converged: the data do not determine all parameters ({flat})"
+
+
+class _Held:
+    """The criterion at a theta that is held, as a function of the other parameters."""
+
+    def __init__(self, criterion: Criterion, theta: NDArray[np.float64]) -> None:
+        self.criterion, self.theta, self.n = criterion, theta, 0
+
+    def __call__(self, x: NDArray[np.float64], near: Any) -> LaplacePoint:
+        self.n += 1
+        point = self.criterion(np.concatenate([self.theta, x]), near)
+        return replace(point, gradient=point.gradient[len(self.theta) :])
+
+    def hessian(
+        self, x: NDArray[np.float64], point: LaplacePoint, curvature: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Exact Hessian by central differences of the exact gradient, (m, m)."""
+        if not len(x):
+            return np.empty((0, 0))
+        return hessian_by_differences([lambda at: self(at, point).gradient], x, _STEP / np.sqrt(_diagonal(curvature)))
+
+
+def laplace_at_theta(
+    criterion: Criterion, terms: Sequence[tuple[str, Sequence[str]]], control: Control
+) -> LaplaceMinimum:
+    """Minimize the criterion in the fixed effects and the dispersion at ``control.fixed_theta``.
+
+    Parameters
+    ----------
+    criterion : LaplaceCriterion or AgqCriterion
+        With `joint` for the fast approximation.
+    terms : sequence of (str, sequence of str)
+        As for `minimize_laplace`.
+    control : Control
+        The theta, and the largest number of evaluations.
+
+    Returns
+    -------
+    LaplaceMinimum
+        Not converged, unless the point is a minimum in theta too.
+
+    Raises
+    ------
+    DataError
+        If the theta has the wrong length.
+    ConvergenceError
+        If there is no mode at the theta.
+    """
+    theta, (d, p, _) = _given_theta(criterion, control), criterion.sizes
+    start, B = _start(criterion, control)
+    fast = held = _Held(criterion if criterion.joint else criterion.with_joint(True), theta)
+    most = control.max_evaluations
+    found = descend(fast, start[d:], B[d:, d:], tolerance=_ROUGH, near=_first(criterion, start), max_evaluations=most)
+    if not np.isfinite(found.point.value):
+        raise ConvergenceError("the response has no mode at the given theta: the inner iteration fails")
+    x, C, point = found.x, found.curvature, found.point
+    trace = list(found.trace)
+    if not criterion.joint:
+        held = _Held(criterion, theta)
+        x, both = np.concatenate([point.raw["beta"], x]), np.zeros((p + len(x), p + len(x)))
+        both[:p, :p], both[p:, p:] = 2.0 * point.raw["XVX"], C
+        found = descend(held, x, both, tolerance=_CLOSE, near=point, max_evaluations=most)
+        x, C, point = found.x, found.curvature, found.point
+        trace += found.trace
+    for _ in range(_POLISHES):
+        C = held.hessian(x, point, C)
+        found = descend(held, x, C, tolerance=_ROUNDING, max_evaluations=8, first=point, learn=False)
+        x, point = found.x, found.point
+        trace += found.trace[1:]
+        if found.trace[0].newton_decrement < _SAME:
+            break
+    every = _Held(criterion, np.empty(0))
+    whole = np.concatenate([theta, x])
+    point = every(whole, point)
+    scales = np.concatenate([np.diag(B)[:d], np.diag(C)])
+    hessian = every.hessian(whole, point, np.diag(scales))
+    # The gradient in a column of zeros is zero by symmetry: only directions with curvature count.
+    decrement = 0.5 * float(point.gradient @ np.linalg.pinv(hessian, rcond=_FLAT, hermitian=True) @ point.gradient)
+    n = every.n + held.n + (0 if held is fast else fast.n)
+    minimum = _minimum(criterion, terms, whole, point, hessian, trace, n, abs(decrement))
+    if found.decrement > _TOLERANCE:
+        message = f"not converged at the given theta: one more Newton step promises {found.decrement:.2g}"
+    elif minimum.optimum.converged:
+        return minimum
+    elif any(b.derivative < 0.0 for b in minimum.optimum.boundary):
+        message = "evaluated at the given theta; variance in a direction that has none would lower the criterion"
+    else:
+        message = f"evaluated at the given theta; one Newton step would change the criterion by {abs(decrement):.3g}"
+    return replace(minimum, optimum=replace(minimum.optimum, converged=False, message=message))
+
+
+def _given_theta(criterion: Criterion, control: Control) -> NDArray[np.float64]:
+    """The theta that is held, in the working columns."""
+    layout = criterion.layout
+    given = np.asarray(control.fixed_theta, dtype=np.float64)
+    if given.shape != (layout.n_theta,):
+        raise DataError(f"fixed_theta has shape {given.shape}; this model needs {layout.n_theta} values")
+    factors = zip(criterion.basis.T, layout.factors(given), strict=True)
+    return layout.theta([lower_factor(transformed(T, L)) for T, L in factors])

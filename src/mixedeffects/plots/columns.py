@@ -8,11 +8,12 @@ import numpy as np
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_names, covariances
+from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.formula import term_columns
 from mixedeffects.frame import Factor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,8 +37,32 @@ def _singular(word: str) -> str:
 
 
 def response_label(fit: LmmFit) -> str:
-    """The response with its unit where the data tell it."""
+    """The response with its unit where the data tell it; counts of successes are shown as proportions."""
+    if response_name(fit).startswith("cbind("):
+        return "proportion of successes"
     return axis_label(fit, response_name(fit))
+
+
+def predictor_label(fit: LmmFit) -> str:
+    """What fitted values are called on an axis: those of the response, or the linear predictor of a generalized fit."""
+    if isinstance(fit, GlmmFit):
+        return f"linear predictor ({fit.distribution.link.name})"
+    return f"fitted {response_label(fit)}"
+
+
+def scale_name(fit: LmmFit) -> str:
+    """The scale of the fixed effects: that of the response, or of the link."""
+    return fit.distribution.link.name if isinstance(fit, GlmmFit) else response_name(fit)
+
+
+def mean_function(fit: LmmFit) -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
+    """What takes linear predictors to means; None where they are the same."""
+    return fit.distribution.link.inverse if isinstance(fit, GlmmFit) else None
+
+
+def residual_kind(fit: LmmFit) -> str:
+    """The residuals that look standard normal if the model is true."""
+    return "quantile" if isinstance(fit, GlmmFit) else "scaled"
 
 
 def block_of(fit: LmmFit, group: str | None) -> int:

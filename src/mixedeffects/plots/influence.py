@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixedeffects.diagnostics.influence import Method, influence
+from mixedeffects.diagnostics.influence import influence
 from mixedeffects.plots import style
 from mixedeffects.plots.labels import Label, place_labels
 from mixedeffects.plots.picture import Picture
@@ -42,7 +42,7 @@ def influence_data(found: Influence) -> dict[str, Any]:
     }
 
 
-def influence_picture(fit: LmmFit, by: Any = None, method: Method | None = None) -> Picture:
+def influence_picture(fit: LmmFit, by: Any = None, method: Any = None) -> Picture:
     """Needles of Cook's distance, the largest five with their labels.
 
     Parameters

@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from mixedeffects.errors import DataError, MixedEffectsError
-from mixedeffects.fit.draws import response_model
 from mixedeffects.fit.effects import block_modes, block_names, linear_predictor
-from mixedeffects.fit.lmm import refit
-from mixedeffects.fit.residuals import residuals
+from mixedeffects.fit.kinds import draw_and_fit, standard_residuals
 from mixedeffects.plots import style
-from mixedeffects.plots.columns import block_group, block_of, chosen_columns, joined, response_label
+from mixedeffects.plots.columns import block_group, block_of, chosen_columns, joined, predictor_label, residual_kind
 from mixedeffects.plots.picture import Picture
 from mixedeffects.plots.simulated import normal_scores, thinned
 from mixedeffects.plots.smoother import smooth
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from mixedeffects.fit import LmmFit
 
 LineupKind = Literal["residuals", "scale_location", "qq", "ranef_qq"]
 _MOST_POINTS = 1_000  # in a panel
+_ROUNDS = 10
 _ROOM = 0.1  # of the range of all points, left free at each end
 
 
@@ -98,15 +99,27 @@ def _lineup(
     generator = np.random.default_rng(rng)
     position = int(generator.integers(1, n + 1))
     rows = _some_rows(fit.nobs)
-    model = response_model(fit)
+    drawn = _refits(fit, n - 1, generator)
     parts = []
     for panel in range(1, n + 1):
         real = panel == position
-        one = fit if real else refit(fit, model.draw(generator, 1).y[0])
-        x, y, reference = _points(one, kind, rows, block, j)
+        x, y, reference = _points(fit if real else next(drawn), kind, rows, block, j, generator)
         heads = {"panel": np.full(len(x), panel), "real": np.full(len(x), real)}
         parts.append({**heads, "x": x, "y": y, "reference": reference})
     return joined(parts), position
+
+
+def _refits(fit: LmmFit, n: int, rng: np.random.Generator) -> Iterator[LmmFit]:
+    """Fits to n responses drawn from the fit; a response to which the model cannot be fitted is drawn again."""
+    left = n
+    for _ in range(_ROUNDS):
+        for one in draw_and_fit(fit, left, rng, fit.control.n_threads):
+            if one is not None:
+                left -= 1
+                yield one
+        if not left:
+            return
+    raise MixedEffectsError(f"{left} of {n} responses drawn from the fit cannot be fitted in {_ROUNDS} attempts")
 
 
 def _some_rows(n: int) -> NDArray[np.intp]:
@@ -117,9 +130,9 @@ def _some_rows(n: int) -> NDArray[np.intp]:
 
 
 def _points(
-    fit: LmmFit, kind: str, rows: NDArray[np.intp], block: int, j: int
+    fit: LmmFit, kind: str, rows: NDArray[np.intp], block: int, j: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    scaled = residuals(fit, "scaled")
+    scaled = standard_residuals(fit, rng)
     if kind in ("residuals", "scale_location"):
         x, y = linear_predictor(fit), scaled if kind == "residuals" else np.sqrt(np.abs(scaled))
         return x[rows], y[rows], smooth(x, y)[rows]
@@ -168,9 +181,9 @@ def _labels(fit: LmmFit, kind: str, group: str | None, term: str | None) -> tupl
         column = block_names(fit, block)[chosen_columns(fit, block, term)[0]]
         return "normal quantile", f"conditional mode ({column} | {block_group(fit, block)})"
     if kind == "qq":
-        return "normal quantile", "scaled residual"
-    y = "scaled residual" if kind == "residuals" else r"$\sqrt{|\mathrm{residual}|}$"
-    return f"fitted {response_label(fit)}", y
+        return "normal quantile", f"{residual_kind(fit)} residual"
+    y = f"{residual_kind(fit)} residual" if kind == "residuals" else r"$\sqrt{|\mathrm{residual}|}$"
+    return predictor_label(fit), y
 
 
 def _limits(values: NDArray[np.float64], *, centred: bool = False) -> tuple[float, float]:

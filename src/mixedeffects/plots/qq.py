@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mixedeffects.fit.effects import block_modes, block_names, conditional_variances
-from mixedeffects.fit.residuals import residuals
+from mixedeffects.fit.kinds import drawn_at_theta, standard_residuals
 from mixedeffects.plots import style
-from mixedeffects.plots.columns import block_covariance, block_group, block_labels, blocks_of, chosen_columns, joined
+from mixedeffects.plots.columns import (
+    block_covariance,
+    block_group,
+    block_labels,
+    blocks_of,
+    chosen_columns,
+    joined,
+    residual_kind,
+)
 from mixedeffects.plots.picture import Picture
-from mixedeffects.plots.simulated import band, checked_draws, normal_scores, solutions, thinned
+from mixedeffects.plots.simulated import band, checked_draws, normal_scores, thinned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mixedeffects.criterion import Solution
     from mixedeffects.fit import LmmFit
 
 _NONE = 1e-6  # share of a standard deviation below which modes do not vary
 
 
 def qq_data(fit: LmmFit, n: int | None = None, rng: Any = 1) -> dict[str, NDArray[Any]]:
-    """Ordered scaled residuals beside normal scores, with a band.
+    """Ordered residuals beside normal scores, with a band: scaled ones, or quantile residuals of a generalized fit.
 
     Parameters
     ----------
@@ -45,31 +51,28 @@ def qq_data(fit: LmmFit, n: int | None = None, rng: Any = 1) -> dict[str, NDArra
     -----
     Each draw is a response with new random effects and errors. Its residuals, sqrt(w) (y - X beta - Z b) / sigma,
     are those of the coefficients, the modes and the sigma that belong to it with theta at its estimate. Residuals are
-    less spread than the errors, since the modes follow them; so are the drawn ones.
+    less spread than the errors, since the modes follow them; so are the drawn ones. Those of a generalized fit are
+    randomized quantile residuals; coefficients and modes of a draw are where its penalized likelihood is largest.
     """
-    scaled = residuals(fit, "scaled")
+    generator = np.random.default_rng(rng)
+    own = standard_residuals(fit, generator)
     ranks = thinned(fit.nobs)
-    order = np.argsort(scaled, kind="stable")[ranks]
+    order = np.argsort(own, kind="stable")[ranks]
     draws = np.array(
         [
-            np.sort(residuals(_with(fit, y, solution), "scaled"))[ranks]
-            for y, solution in solutions(fit, checked_draws(fit, n), rng)
+            np.sort(standard_residuals(one, generator))[ranks]
+            for one in drawn_at_theta(fit, checked_draws(fit, n), generator)
         ]
     )
     lower, median, upper = band(draws)
     return {
         "row": fit.model.rows[order],
         "theoretical": normal_scores(fit.nobs)[ranks],
-        "residual": scaled[order],
+        "residual": own[order],
         "lower": lower,
         "median": median,
         "upper": upper,
     }
-
-
-def _with(fit: LmmFit, y: NDArray[np.float64], solution: Solution) -> LmmFit:
-    """The record of a fit with another response and what belongs to it."""
-    return replace(fit, model=replace(fit.model, y=y), solution=solution)
 
 
 def ranef_qq_data(
@@ -114,8 +117,7 @@ def _ranef_panels(fit: LmmFit, group: str | None, n: int | None, rng: Any) -> li
     panels = [(block, j) for block in blocks_of(fit, group) for j in range(spread[block].shape[1])]
     known = [_known(spread[block][:, j]) for block, j in panels]
     draws: list[list[NDArray[np.float64]]] = [[] for _ in panels]
-    for y, solution in solutions(fit, checked_draws(fit, n), rng):
-        drawn = _with(fit, y, solution)
+    for drawn in drawn_at_theta(fit, checked_draws(fit, n), rng):
         for (block, j), levels, found in zip(panels, known, draws, strict=True):
             modes = _standardized(block_modes(drawn, block)[levels, j], spread[block][levels, j])
             found.append(np.sort(modes)[thinned(len(levels))])
@@ -174,14 +176,14 @@ def _standardized(modes: NDArray[np.float64], spread: NDArray[np.float64]) -> ND
 
 
 def qq_picture(fit: LmmFit, n: int | None = None, rng: Any = 1) -> Picture:
-    """Normal quantile plot of the scaled residuals; parameters as in `qq_data`."""
+    """Normal quantile plot of the residuals; parameters as in `qq_data`."""
     columns = qq_data(fit, n, rng)
 
     def paint(ax: Any) -> Any:
         ax = style.one_axes(ax)
         _draw(ax, columns, "residual")
         ax.set_xlabel("normal quantile")
-        ax.set_ylabel("scaled residual")
+        ax.set_ylabel(f"{residual_kind(fit)} residual")
         drawn = len(columns["row"])
         style.note(ax, f"{drawn:,} of {fit.nobs:,} points drawn" if drawn < fit.nobs else "")
         return ax

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.fit.effects import linear_predictor
-from mixedeffects.fit.residuals import Kind, residuals
+from mixedeffects.fit.kinds import standard_residuals
+from mixedeffects.fit.residuals import residuals
 from mixedeffects.plots import style
-from mixedeffects.plots.columns import response_label
+from mixedeffects.plots.columns import predictor_label, residual_kind
 from mixedeffects.plots.picture import Picture
 from mixedeffects.plots.smoother import smooth
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 MOST_POINTS = 20_000  # beyond which cells are shaded instead
 
 
-def residuals_data(fit: LmmFit, kind: Kind = "scaled", *, marginal: bool = False) -> dict[str, NDArray[Any]]:
+def residuals_data(
+    fit: LmmFit, kind: Any = "scaled", *, marginal: bool = False, **options: Any
+) -> dict[str, NDArray[Any]]:
     """Residuals and fitted values with a smooth curve.
 
     Parameters
@@ -32,24 +35,29 @@ def residuals_data(fit: LmmFit, kind: Kind = "scaled", *, marginal: bool = False
         As `mixedeffects.fit.residuals.residuals` takes it.
     marginal : bool
         Leave the random effects out of both.
+    **options
+        ``rng=`` for the quantile residuals of a generalized fit.
 
     Returns
     -------
     dict of ndarray (n,)
-        row (position in the data), fitted, residual, smooth (the curve at the fitted value).
+        row (position in the data), fitted (linear predictor of a generalized fit), residual, smooth (the curve at the
+        fitted value).
     """
     fitted = linear_predictor(fit, random=not marginal)
-    values = residuals(fit, kind, marginal=marginal)
+    values = residuals(fit, kind, marginal=marginal, **options)
     return {"row": fit.model.rows, "fitted": fitted, "residual": values, "smooth": smooth(fitted, values)}
 
 
-def scale_location_data(fit: LmmFit) -> dict[str, NDArray[Any]]:
-    """Square roots of the absolute scaled residuals, and fitted values, with a smooth curve.
+def scale_location_data(fit: LmmFit, rng: Any = None) -> dict[str, NDArray[Any]]:
+    """Square roots of the absolute residuals, scaled or quantile ones, and fitted values, with a smooth curve.
 
     Parameters
     ----------
     fit : LmmFit
         Any fit.
+    rng : None, int, Generator or SeedSequence
+        Source of the draws of quantile residuals.
 
     Returns
     -------
@@ -57,13 +65,13 @@ def scale_location_data(fit: LmmFit) -> dict[str, NDArray[Any]]:
         row, fitted, root (without units), smooth.
     """
     fitted = linear_predictor(fit)
-    root = np.sqrt(np.abs(residuals(fit, "scaled")))
+    root = np.sqrt(np.abs(standard_residuals(fit, rng)))
     return {"row": fit.model.rows, "fitted": fitted, "root": root, "smooth": smooth(fitted, root)}
 
 
-def residuals_picture(fit: LmmFit, kind: Kind = "scaled", *, marginal: bool = False) -> Picture:
+def residuals_picture(fit: LmmFit, kind: Any = "scaled", *, marginal: bool = False, **options: Any) -> Picture:
     """Residuals against fitted values; parameters as in `residuals_data`."""
-    columns = residuals_data(fit, kind, marginal=marginal)
+    columns = residuals_data(fit, kind, marginal=marginal, **options)
     labels = (_fitted_label(fit, marginal=marginal), f"{kind} residual")
 
     def paint(ax: Any) -> Any:
@@ -74,10 +82,10 @@ def residuals_picture(fit: LmmFit, kind: Kind = "scaled", *, marginal: bool = Fa
     return Picture(columns=columns, kind=fit.model.data_kind, paint=paint)
 
 
-def scale_location_picture(fit: LmmFit) -> Picture:
-    """Size of the residuals against fitted values."""
-    columns = scale_location_data(fit)
-    labels = (_fitted_label(fit), r"$\sqrt{|\mathrm{scaled\ residual}|}$")
+def scale_location_picture(fit: LmmFit, rng: Any = None) -> Picture:
+    """Size of the residuals against fitted values; parameters as in `scale_location_data`."""
+    columns = scale_location_data(fit, rng)
+    labels = (_fitted_label(fit), rf"$\sqrt{{|\mathrm{{{residual_kind(fit)}\ residual}}|}}$")
 
     def paint(ax: Any) -> Any:
         ax = style.one_axes(ax)
@@ -89,7 +97,7 @@ def scale_location_picture(fit: LmmFit) -> Picture:
 
 
 def _fitted_label(fit: LmmFit, *, marginal: bool = False) -> str:
-    return f"fitted {response_label(fit)}" + (" (fixed effects only)" if marginal else "")
+    return predictor_label(fit) + (" (fixed effects only)" if marginal else "")
 
 
 def draw_cloud(

@@ -10,8 +10,9 @@ from mixedeffects.diagnostics.grouping import GroupEffects, group_effects
 from mixedeffects.diagnostics.level_qr import level_qr
 from mixedeffects.diagnostics.shrinkage import own_deviations
 from mixedeffects.errors import DataError
+from mixedeffects.fit.kinds import linear_equivalent
 from mixedeffects.plots import style
-from mixedeffects.plots.columns import block_group, block_of, response_name
+from mixedeffects.plots.columns import block_group, block_of, scale_name
 from mixedeffects.plots.picture import Picture
 
 if TYPE_CHECKING:
@@ -57,16 +58,19 @@ def shrinkage_data(
     the offset, the effects of the other factors and the fixed effects of the other columns are subtracted. The mixed
     model's estimate is a matrix-weighted mean of it and the fixed effect [1]_. A column without a fixed effect is
     pulled to 0. own_estimate - fixed_effect is `own` - `center` of `compare_pooling`; its no pooling and its complete
-    pooling are other models, which are least squares without these effects.
+    pooling are other models, which are least squares without these effects. Of a generalized fit all this is on the
+    scale of the link, with the working responses and weights at the conditional modes: own_estimate is then one step
+    of the level's own regression, and finite where that has no maximum, as for failures only.
 
     References
     ----------
     .. [1] Laird & Ware (1982), Biometrics 38, 963-974, doi:10.2307/2529876.
     """
     name = block_group(fit, block_of(fit, group))
-    effects = group_effects(fit, name)
+    effects = group_effects(linear_equivalent(fit), name)
     chosen = _chosen(effects, name, terms)
-    qr = level_qr(effects.columns, effects.factor.codes, effects.factor.n_levels, fit.model.weights)
+    weights = effects.fit.model.weights
+    qr = level_qr(effects.columns, effects.factor.codes, effects.factor.n_levels, weights)
     own = np.where(qr.estimable(), own_deviations(effects, qr), np.nan)
     names, beta = list(fit.model.kept_names), fit.solution.beta
     centre = np.array([beta[names.index(term)] if term in names else 0.0 for term in effects.names])
@@ -107,7 +111,7 @@ def shrinkage_picture(fit: LmmFit, group: str | None = None, terms: str | Sequen
             J = len(own)
             ax = style.one_axes(ax, max(0.125 * J + 1.0, 1.8) if J <= style.MOST_LABELS else 3.6)
             _strip(ax, own[:, 0], pooled[:, 0], centre[0, 0], columns["level"].tolist(), columns["group"][0])
-            ax.set_xlabel(f"{names[0]} ({response_name(fit)})" if names[0] == "Intercept" else names[0])
+            ax.set_xlabel(f"{names[0]} ({scale_name(fit)})" if names[0] == "Intercept" else names[0])
         lacking = int(np.isnan(own).any(axis=1).sum())
         if lacking:
             style.note(ax, f"{lacking:,} of {len(own):,} levels cannot be estimated by themselves")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
 
 from mixedeffects.errors import DataError
-from mixedeffects.fit.draws import response_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
-    from mixedeffects.criterion import Solution
     from mixedeffects.fit import LmmFit
 
 FEWEST = 39  # draws for which the smallest and the largest are the limits of a band of 95 %
@@ -37,30 +33,6 @@ def checked_draws(fit: LmmFit, n: int | None) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < FEWEST:
         raise DataError(f"n={n!r}: a band of 95 % needs a whole number of at least {FEWEST} draws")
     return int(n)
-
-
-def solutions(fit: LmmFit, n: int, rng: Any) -> Iterator[tuple[NDArray[np.float64], Solution]]:
-    """Yield n responses drawn from the fit, each with the coefficients, modes and sigma that belong to it.
-
-    Parameters
-    ----------
-    fit : LmmFit
-        Any fit.
-    n : int
-        Number of draws.
-    rng : None, int, Generator or SeedSequence
-        Source of the draws.
-
-    Notes
-    -----
-    theta stays at its estimate, so that nothing is fitted anew: one evaluation of the criterion for each draw.
-    """
-    generator = np.random.default_rng(rng)
-    model = response_model(fit)
-    for _ in range(n):
-        y = model.draw(generator, 1).y[0]
-        products = fit.objective.products.with_response(fit.model, y)
-        yield y, fit.objective.with_products(products).evaluate(fit.solution.theta)
 
 
 def normal_scores(n: int) -> NDArray[np.float64]:

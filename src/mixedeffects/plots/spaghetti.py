@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.frame import Factor
 from mixedeffects.inference.variance import icc
 from mixedeffects.plots import style
@@ -179,6 +180,8 @@ def _intraclass(fit: LmmFit, *, many: bool) -> str:
     if len(fit.model.factors) > 1:
         return means
     slopes = any(term.names != (_INTERCEPT,) for term in fit.model.terms)
+    if isinstance(fit, GlmmFit):
+        return means  # its ICC is one on the scale of the link
     return f"{means}; {'adjusted ICC' if slopes else 'intraclass correlation'} {icc(fit).adjusted:.2f}"
 
 
@@ -190,7 +193,8 @@ def groups_picture(fit: LmmFit, group: str | None = None, *, order: bool = False
     With one grouping factor the picture says its share of the variance, m / (m + sigma^2) with m the mean of z'Sigma z
     over the rows: the intraclass correlation if all that is random is an intercept; with random slopes the adjusted
     one, which like the fit does not depend on where the covariates have their zero. With several factors it says none:
-    which of them count is a matter of the question.
+    which of them count is a matter of the question. With a generalized fit neither: its ICC is on the scale of the
+    link.
     """
     columns = groups_data(fit, group, order=order)
     block = block_of(fit, group)

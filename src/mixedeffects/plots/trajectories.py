@@ -22,6 +22,7 @@ from mixedeffects.plots.columns import (
     column,
     default_x,
     joined,
+    mean_function,
     positions,
     response_label,
 )
@@ -96,6 +97,9 @@ def trajectories_data(
     Effects of other, crossed factors vary within the level. They are subtracted from the response, y - Z_c b_c, so that
     point and line differ by the residual. If x is numeric and the only predictor, the lines are curves over its range
     in the panels; else the values at the rows of the level, where the other predictors are as observed.
+
+    Of a generalized fit the points are the data and the lines means, g^-1 of the linear predictors above, with the
+    effects of crossed factors at 0: nothing can be subtracted from a count.
     """
     return joined(_panels(fit, _chosen(fit, x, n, group)))
 
@@ -141,8 +145,12 @@ def _panels(fit: LmmFit, chosen: _Chosen) -> list[dict[str, Any]]:
     rows = _rows_of(factor, chosen.levels, at)
     alone = not _others(fit, chosen) and not isinstance(column(fit, x), Factor)
     curves = _over_grid(fit, chosen, rows, at) if alone else _at_rows(fit, chosen, rows, at)
-    y = fit.model.y - _effects(fit, chosen.crossed)
-    points = "partial" if chosen.crossed else "data"
+    mean = mean_function(fit)
+    partial = bool(chosen.crossed) and mean is None
+    y = fit.model.y - _effects(fit, chosen.crossed) if partial else fit.model.y
+    points = "partial" if partial else "data"
+    if mean is not None:
+        curves = _Curves(curves.x, [mean(own) for own in curves.own], [mean(common) for common in curves.common])
     panels = []
     for j, (level, mine) in enumerate(zip(chosen.levels, rows, strict=True)):
         parts = {
@@ -192,7 +200,7 @@ def _over_grid(fit: LmmFit, chosen: _Chosen, rows: list[NDArray[np.intp]], at: N
     model, layout = fit.model, fit.objective.layout
     members = [t for b in (chosen.block, *chosen.enclosing) for t in layout.terms_of[b]]
     encodings = [model.terms[t].encoding for t in members]
-    straight = all(encoding.spec is None for encoding in (model.encoding, *encodings))
+    straight = mean_function(fit) is None and all(encoding.spec is None for encoding in (model.encoding, *encodings))
     values = at[np.concatenate(rows)]
     grid = np.linspace(values.min(), values.max(), 2 if straight else _GRID)
     common = replay(model.encoding, {chosen.x: grid}, len(grid))[:, model.kept] @ fit.solution.beta
@@ -280,7 +288,11 @@ def _remark(fit: LmmFit, chosen: _Chosen) -> str | None:
     parts = [f"{shown} of {J:,} levels of {block_group(fit, chosen.block)}"] if shown < J else []
     if chosen.crossed:
         names = ", ".join(block_group(fit, b) for b in chosen.crossed)
-        parts.append(f"points: response less the effects of {names}")
+        parts.append(
+            f"points: response less the effects of {names}"
+            if mean_function(fit) is None
+            else f"lines: effects of {names} at 0"
+        )
     return "\n".join(parts) or None
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
+from mixedeffects.families import Binomial
 from mixedeffects.fit.lmm import refit
 from mixedeffects.formula.expressions import columns as expression_columns
+from mixedeffects.frame import Factor, encode
 from mixedeffects.frame.source import read_array
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from mixedeffects.design import Design
     from mixedeffects.fit import LmmFit
     from mixedeffects.fit.glmm import GlmmFit
+    from mixedeffects.frame import Column
+    from mixedeffects.frame.raw import RawColumn
 
 
 def checked_response(fit: LmmFit, y: Any) -> NDArray[np.float64]:
@@ -36,14 +40,9 @@ def checked_response(fit: LmmFit, y: Any) -> NDArray[np.float64]:
         For another length, values that are not finite numbers, or a constant.
     """
     model = fit.model
-    if isinstance(y, str):
-        raise DataError(f"y={y!r}: the response is given by its values, an array or a Series, not by a name")
-    column = read_array("y", y)
+    column = _read(fit, y)
     if column.kind not in ("number", "boolean"):
         raise DataError("the response must be numeric; y holds something else")
-    if len(column) not in (model.nobs, model.n_rows_given):
-        whole = "" if model.n_rows_given == model.nobs else f", or {model.n_rows_given} as the data"
-        raise DataError(f"y has {len(column)} values; it must have {model.nobs}, one for each row used{whole}")
     values = np.array(column.values, dtype=np.float64)
     if column.missing is not None:
         values[column.missing] = np.nan
@@ -58,6 +57,61 @@ def checked_response(fit: LmmFit, y: Any) -> NDArray[np.float64]:
     if values.min() == values.max():
         raise DataError(f"the response y is constant: {values[0]:g} in all {len(values)} rows")
     return values
+
+
+def _read(fit: LmmFit, y: Any) -> RawColumn:
+    """The values as a column, one for each row used or for each row of the data."""
+    model = fit.model
+    if isinstance(y, str):
+        raise DataError(f"y={y!r}: the response is given by its values, an array or a Series, not by a name")
+    column = read_array("y", y)
+    if len(column) not in (model.nobs, model.n_rows_given):
+        whole = "" if model.n_rows_given == model.nobs else f", or {model.n_rows_given} as the data"
+        raise DataError(f"y has {len(column)} values; it must have {model.nobs}, one for each row used{whole}")
+    return column
+
+
+def checked_successes(fit: GlmmFit, y: Any) -> tuple[NDArray[np.float64], Factor | None]:
+    """Return a response over the rows that a fit used, (n,), and as a factor if it consists of two categories.
+
+    Parameters
+    ----------
+    fit : GlmmFit
+        The fit.
+    y : array-like (n,) or (rows of the data,)
+        Numbers or booleans; for a binomial response of one trial also two categories, of which the first is a failure.
+        Where the response of the fit has categories, theirs tell which.
+
+    Raises
+    ------
+    DataError
+        As `checked_response`; and for other than two categories, or several trials.
+    """
+    model = fit.model
+    column = _read(fit, y)
+    if not isinstance(fit.distribution, Binomial) or column.kind in ("number", "boolean", "time"):
+        return checked_response(fit, y), None
+    if (model.row_weights != 1.0).any():
+        raise DataError("y has categories, but the rows have several trials; give the proportions of successes")
+    factor = encode(column)
+    used = np.ones(model.nobs, dtype=bool)
+    if len(column) != model.nobs:
+        used = np.zeros(len(column), dtype=bool)
+        used[model.rows] = True
+    if (factor.codes[used] < 0).any():
+        row = int(np.argmax(factor.codes[used] < 0))
+        raise DataError(f"y has no value in row {row} of those used; each row needs one")
+    factor = factor.take(used)
+    old = model.columns.get(model.formula.response.strip("`"))
+    levels = factor.labels
+    if isinstance(old, Factor) and set(levels) <= set(old.labels):
+        levels = old.labels
+    if len(levels) != 2:
+        raise DataError(f"y has {len(levels)} categories; a binomial response has two, the first of which is a failure")
+    values = (factor.labels[factor.codes] == levels[1]).astype(np.float64)
+    if values.min() == values.max():
+        raise DataError(f"the response y is constant: {levels[int(values[0])]} in all {len(values)} rows")
+    return values, Factor(name=factor.name, codes=values.astype(np.int32), levels=levels)
 
 
 def refitted(fit: LmmFit, y: Any) -> LmmFit:
@@ -88,17 +142,16 @@ def refitted_glmm(fit: GlmmFit, y: Any) -> GlmmFit:
     fit : GlmmFit
         The fit.
     y : array-like
-        As for `checked_response`; the offset belongs to the linear predictor and stays.
+        As for `checked_successes`; the offset belongs to the linear predictor and stays.
     """
     from mixedeffects.fit.glmm import fit_glmm
 
-    values = checked_response(fit, y)
-    return fit_glmm(
-        _with_columns(replace(fit.model, y=values), values), fit.distribution, nagq=fit.nagq, control=fit.control
-    )
+    values, categories = checked_successes(fit, y)
+    design = _with_columns(replace(fit.model, y=values), values if categories is None else categories)
+    return fit_glmm(design, fit.distribution, nagq=fit.nagq, control=fit.control)
 
 
-def _with_columns(model: Design, y: NDArray[np.float64]) -> Design:
+def _with_columns(model: Design, y: Column) -> Design:
     """The design with the new response among its columns, or without the columns that made the old one.
 
     An update of the formula computes the response from the columns: it must not find the old one.

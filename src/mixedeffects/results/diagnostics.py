@@ -28,7 +28,7 @@ class InfluenceView:
     ----------
     by : str
         The grouping factor, or ``"row"``.
-    method : {"refit", "closed"}
+    method : {"refit", "closed", "one-step"}
         Whether the variances were estimated anew.
     """
 
@@ -44,7 +44,7 @@ class InfluenceView:
 
     @property
     def method(self) -> str:
-        """``"refit"`` or ``"closed"``."""
+        """``"refit"``, or ``"closed"`` (of generalized models ``"one-step"``)."""
         return self._found.method
 
     @property

@@ -10,14 +10,16 @@ import pandas as pd
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
-from mixedeffects.fit.glmm_values import Kind, means, residuals, simulate
+from mixedeffects.fit.glmm_values import Kind, glmm_residuals, means, simulate
 from mixedeffects.fit.report import report
 from mixedeffects.fit.residuals import pad
+from mixedeffects.fit.update import updated_glmm
 from mixedeffects.frame import to_frame
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.results import tidiers
 from mixedeffects.results.estimates import EstimateMethods
+from mixedeffects.results.glmm_diagnostics import GlmmDiagnostics
 from mixedeffects.results.glmm_inference import GlmmInference
 from mixedeffects.tables import Coefficients, Summary, glmm_title
 
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.families import Family
+    from mixedeffects.formula import Formula
+    from mixedeffects.results.glmm_pictures import GlmmPictures
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class GlmmResult(EstimateMethods, GlmmInference):
+class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
     """A fitted generalized linear mixed model, as `glmer` returns it. Frozen: nothing on it mutates or refits it."""
 
     @property
@@ -72,8 +76,15 @@ class GlmmResult(EstimateMethods, GlmmInference):
         DataError
             For another kind.
         """
-        values = residuals(self, kind, marginal=marginal, rng=rng)
+        values = glmm_residuals(self, kind, marginal=marginal, rng=rng)
         return _pad(self, values) if pad else values
+
+    @property
+    def plot(self) -> GlmmPictures:
+        """Pictures: ``fit.plot.residuals()`` and others, drawn by matplotlib, each with its frame as `data`."""
+        from mixedeffects.results.glmm_pictures import GlmmPictures
+
+        return GlmmPictures(self)
 
     def predict(
         self,
@@ -207,6 +218,29 @@ class GlmmResult(EstimateMethods, GlmmInference):
         """
         return tidiers.glance(self)
 
+    def augment(self, data: Any = None) -> Any:
+        """Return the data with fitted values, residuals and leverages, over the rows used, as broom.mixed does.
+
+        Parameters
+        ----------
+        data : data frame, optional
+            The data that were fitted, whose columns come first; by default the columns that the formula uses.
+
+        Returns
+        -------
+        data frame
+            With .fitted and .eta (linear predictor), .resid (deviance residuals), .hat (`leverage`), .cooksd
+            (`cooks_distance`), .fixed (linear predictor at random effects of 0), .mu (mean), .offset, .sqrtXwt (root
+            of the expected working weight w mu'^2 / V), .sqrtrwt (root of w / V), .weights (trials, or prior weights),
+            and .wtres (Pearson residuals).
+
+        Raises
+        ------
+        DataError
+            If `data` has another number of rows than the data fitted, or is no data frame.
+        """
+        return tidiers.augment_glmm(self, data)
+
     def refit(self, y: Any) -> GlmmResult:
         """Fit the same design, family and approximation to another response.
 
@@ -214,6 +248,8 @@ class GlmmResult(EstimateMethods, GlmmInference):
         ----------
         y : array-like (nobs,) or (rows of the data,)
             A list, an array or a Series; proportions of successes for a binomial response, as `simulate` gives them.
+            With one trial a row also booleans or two categories, as `glmer` takes them: the first is a failure, and
+            where the response of the fit has these categories, theirs count.
 
         Raises
         ------
@@ -231,9 +267,38 @@ class GlmmResult(EstimateMethods, GlmmInference):
         report(again)
         return glmm_result_of(again)
 
+    def update(self, formula: str | Formula | None = None, **changes: Any) -> GlmmResult:
+        """Fit a changed model to the same rows.
+
+        Parameters
+        ----------
+        formula : str or Formula, optional
+            A new formula; its variables must be in the data of this fit's formula.
+        **changes
+            `family`, `link`, `nagq`, `control`, `weights`, `offset`, `contrasts` or `functions`, as `glmer` takes them.
+            Another family has its default link.
+
+        Returns
+        -------
+        GlmmResult
+
+        Raises
+        ------
+        DataError
+            If the formula needs a column that this fit did not use.
+
+        Warns
+        -----
+        SingularFitWarning, ConvergenceWarning
+            As `glmer` does.
+        """
+        fit = glmm_result_of(updated_glmm(self, formula, changes))
+        report(fit)
+        return fit
+
     def summary(self) -> Summary:
         """Return the printed summary, laid out as lme4's."""
-        scaled = residuals(self, "scaled")
+        scaled = glmm_residuals(self, "scaled")
         sd = np.sqrt(np.diag(self.solution.vcov))
         table = _anova.coef_table(self, "normal").columns
         return Summary(
@@ -258,7 +323,7 @@ class GlmmResult(EstimateMethods, GlmmInference):
             weights=self.model.weights_name,
             offset=self.model.offset_name,
             boundary=tuple(f"{b.term}: {b.direction}" for b in self.optimum.boundary),
-            messages=() if self.optimum.converged else (self.optimum.message,),
+            messages=() if self.optimum.converged or self.control.fixed_theta is not None else (self.optimum.message,),
             stars=True,
         )
 

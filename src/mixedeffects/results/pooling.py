@@ -13,6 +13,7 @@ from mixedeffects.diagnostics import within_between as _within_between
 from mixedeffects.errors import DataError, FormulaError
 from mixedeffects.fit import LmmFit, fit_lmm
 from mixedeffects.fit.arguments import checked_control, checked_reml
+from mixedeffects.fit.kinds import require_linear
 from mixedeffects.fit.report import report
 from mixedeffects.formula import Formula
 from mixedeffects.results.lmm import result_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mixedeffects.diagnostics.ridge import RidgeEquivalent
 
 _DATA_OPTIONS = ("weights", "offset", "contrasts", "missing", "functions")
+_WHAT = "this comparison of groups, which rests on least squares,"
 _OPTIONS = ("reml", "start", "control", *_DATA_OPTIONS)
 
 
@@ -340,6 +342,7 @@ def ridge_equivalent(fit: LmmFit) -> RidgeEquivalent:
 def _checked(fit: Any) -> LmmFit:
     if not isinstance(fit, LmmFit):
         raise DataError(f"a fit is what lmer returns, not {type(fit).__name__}")
+    require_linear(fit, _WHAT)
     return fit
 
 
@@ -353,6 +356,7 @@ def _fit_of(formula_or_fit: Any, data: Any, options: Mapping[str, Any]) -> LmmFi
         given = "data" if data is not None else next(iter(options), None)
         if given is not None:
             raise DataError(f"{given!r} goes with a formula; a fit has its own")
+        require_linear(formula_or_fit, _WHAT)
         return formula_or_fit
     if data is None:
         raise DataError("a formula needs data")

@@ -17,6 +17,8 @@ from mixedeffects.inference.anova import coef_table
 from mixedeffects.inference.distributions import normal_ppf, t_upper_quantile
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.results.lmm import LmmResult
 
@@ -157,9 +159,8 @@ def glance(fit: Result) -> Any:
 
 def augment(fit: LmmResult, data: Any = None) -> Any:
     """Build the table of `LmmResult.augment`."""
-    model = fit.model
     hat, fitted = leverage(fit), fit_effects.linear_predictor(fit)
-    weights = model.row_weights
+    weights = fit.model.row_weights
     added = {
         ".fitted": fitted,
         ".resid": residuals(fit),
@@ -167,12 +168,44 @@ def augment(fit: LmmResult, data: Any = None) -> Any:
         ".cooksd": conditional_cooks(fit, hat),
         ".fixed": fit_effects.linear_predictor(fit, random=False),
         ".mu": fitted,
-        ".offset": np.zeros(fit.nobs) if model.offset is None else model.offset,
+        ".offset": _offset(fit),
         ".sqrtXwt": np.sqrt(weights),
         ".sqrtrwt": np.sqrt(weights),
         ".weights": weights,
         ".wtres": residuals(fit, "pearson"),
     }
+    return _beside_data(fit, data, added)
+
+
+def augment_glmm(fit: GlmmResult, data: Any = None) -> Any:
+    """Build the table of `GlmmResult.augment`."""
+    hat, eta = leverage(fit), fit_effects.linear_predictor(fit)
+    link = fit.family.link.derivatives(eta)
+    weights = fit.model.row_weights
+    root = np.sqrt(weights / fit.family.variance(link.value, fit.log_dispersion))
+    added = {
+        ".fitted": eta,
+        ".resid": residuals(fit, "deviance"),
+        ".hat": hat,
+        ".cooksd": conditional_cooks(fit, hat),
+        ".fixed": fit_effects.linear_predictor(fit, random=False),
+        ".mu": link.value,
+        ".offset": _offset(fit),
+        ".sqrtXwt": root * np.abs(link.d1),
+        ".sqrtrwt": root,
+        ".weights": weights,
+        ".wtres": residuals(fit, "pearson"),
+        ".eta": eta,
+    }
+    return _beside_data(fit, data, added)
+
+
+def _offset(fit: Result) -> NDArray[np.float64]:
+    return np.zeros(fit.nobs) if fit.model.offset is None else fit.model.offset
+
+
+def _beside_data(fit: Result, data: Any, added: dict[str, NDArray[np.float64]]) -> Any:
+    """The new columns beside those of the data, over the rows used."""
     if data is not None:
-        return with_columns(data, fit.rows, added, n_rows=model.n_rows_given)
-    return to_frame({**model.source_columns(), **added}, model.data_kind)
+        return with_columns(data, fit.rows, added, n_rows=fit.model.n_rows_given)
+    return to_frame({**fit.model.source_columns(), **added}, fit.model.data_kind)
