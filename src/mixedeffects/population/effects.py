@@ -32,6 +32,8 @@ class RandomEffects:
         ``"Intercept"``, or the variable that an effect multiplies.
     covariance : ndarray (k, k)
         Of the effects of one level, in units of the linear predictor.
+    root : ndarray (k, k)
+        A with covariance A A'.
     redraw : {"sample_y", "sample_x", "never"}
         When new effects are drawn.
     seed : tuple of int or None
@@ -41,6 +43,7 @@ class RandomEffects:
     group: str
     names: tuple[str, ...]
     covariance: NDArray[np.float64]
+    root: NDArray[np.float64]
     redraw: Redraw
     seed: tuple[int, ...] | None
 
@@ -70,8 +73,7 @@ class RandomEffects:
         else:
             streams = [np.random.default_rng([*self.seed, *level.encode()]) for level in levels]
             normal = np.array([one.standard_normal(k) for one in streams])
-        values, vectors = np.linalg.eigh(self.covariance)
-        return np.asarray(normal @ (vectors * np.sqrt(np.maximum(values, 0.0))).T)
+        return np.asarray(normal @ self.root.T)
 
     def add_to(
         self,
@@ -167,8 +169,15 @@ def random_effects(
     seed = None
     if redraw == "never":
         seed = tuple(np.random.default_rng(rng).integers(2**32, size=4).tolist())
-    parts = ":".join(part.strip() for part in group.split(":"))
-    return RandomEffects(group=parts, names=labels, covariance=matrix, redraw=redraw, seed=seed)
+    values, vectors = np.linalg.eigh(matrix)
+    return RandomEffects(
+        group=":".join(part.strip() for part in group.split(":")),
+        names=labels,
+        covariance=matrix,
+        root=vectors * np.sqrt(np.maximum(values, 0.0)),
+        redraw=redraw,
+        seed=seed,
+    )
 
 
 def _covariance(sd: Any, covariance: Any, corr: Any) -> NDArray[np.float64]:

@@ -93,7 +93,7 @@ def lineup(fit: Any, fn: Callable[[Any], Any] | None = None, nsim: int = 20, *, 
     made, tally = [], Tally()
     with quiet():
         # A simulated response to which the model cannot be fitted is drawn again, a few times.
-        for one in simulated_fits(fit, fit, 2 * nsim, generator):
+        for one in simulated_fits(fit, fit, generator.spawn(2 * nsim)):
             tally.add(one)
             if not isinstance(one, Exception):
                 made.append(one)

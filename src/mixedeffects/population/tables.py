@@ -53,6 +53,13 @@ def stacked(results: Sequence[tuple[int, Any]], kind: str) -> Any:
     return native.reset_index(drop=True) if kind_of(native) == "pandas" else native
 
 
+def numbered(frame: Any, first: int) -> Any:
+    """A frame with the number of the sample in front of each row, from `first` on."""
+    table = nw.from_native(frame, eager_only=True)
+    numbers = nw.new_series(SAMPLE, list(range(first, first + len(table))), nw.Int64, backend=table.implementation)
+    return table.select(numbers, nw.all()).to_native()
+
+
 def kind_of(frame: Any) -> str:
     """The library of a native frame."""
     return str(nw.from_native(frame, eager_only=True).implementation.name).lower()
