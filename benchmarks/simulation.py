@@ -2,9 +2,9 @@
 
     python benchmarks/simulation.py
 
-20 groups of 10 rows, y ~ x + (1 | g), by maximum likelihood (the README says why). lme4: 1,000 calls of refit. Ours on the
-same responses: `fit.refit_estimates` in one thread, and `fit.refit`, which gives whole fits; and with the responses drawn
-in the time, estimates by `sampling_distribution` and t tests by `me.power`. The median of the estimated standard
+20 groups of 10 rows, y ~ x + (1 | g), by maximum likelihood (the README says why). lme4: 1,000 calls of refit. Ours on
+the same responses: `fit.refit_estimates` in one thread, and `fit.refit`, which gives whole fits; and with the responses
+drawn in the time, estimates by `sampling_distribution` and t tests by `me.power`. The median of the estimated standard
 deviations of the groups stands beside the times.
 """
 

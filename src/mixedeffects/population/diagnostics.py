@@ -236,7 +236,7 @@ def _columns(frame: Any) -> dict[str, Any]:
     return {name: column_values(table[name]) for name in table.columns}
 
 
-def _fixed_variables(fit: Any) -> dict[str, tuple[str, ...]]:
+def fixed_variables(fit: Any) -> dict[str, tuple[str, ...]]:
     """The variables of each term of the fixed part."""
     found: dict[str, tuple[str, ...]] = {}
     for label, _ in fit.model.assign:
@@ -249,7 +249,7 @@ def _fixed_variables(fit: Any) -> dict[str, tuple[str, ...]]:
 
 def _numeric(fit: Any) -> dict[str, NDArray[np.float64]]:
     """The numeric variables of the fixed part over the rows used."""
-    names = dict.fromkeys(name for variables in _fixed_variables(fit).values() for name in variables)
+    names = dict.fromkeys(name for variables in fixed_variables(fit).values() for name in variables)
     columns: Mapping[str, Any] = fit.model.columns
     return {
         name: np.asarray(columns[name], dtype=np.float64)
@@ -263,7 +263,7 @@ def _own_columns(fit: Any) -> dict[str, list[int]]:
     place = {name: j for j, name in enumerate(fit.model.kept_names)}
     own: dict[str, list[int]] = {}
     shared: set[str] = set()
-    for (_, columns), variables in zip(fit.model.assign, _fixed_variables(fit).values(), strict=True):
+    for (_, columns), variables in zip(fit.model.assign, fixed_variables(fit).values(), strict=True):
         if len(variables) > 1:
             shared.update(variables)
         for name in variables:

@@ -56,12 +56,21 @@ class Factor(np.ndarray[Any, np.dtype[np.str_]]):
 
 
 def factor_of(value: Any) -> Factor | None:
-    """A factor as such, a pandas categorical as a factor; None for anything else."""
+    """A factor as such, a pandas categorical as a factor; None for anything else.
+
+    Raises
+    ------
+    DataError
+        For a categorical with missing values.
+    """
     if isinstance(value, Factor):
         return value
     inner = getattr(value, "array", value)  # of a pandas Series
     if hasattr(inner, "codes") and hasattr(inner, "categories"):
-        return Factor(np.asarray(inner.codes), list(inner.categories))
+        codes = np.asarray(inner.codes)
+        if len(codes) and codes.min() < 0:
+            raise DataError(f"a factor has a missing value in row {int(np.argmin(codes))}; every row needs a level")
+        return Factor(codes, list(inner.categories))
     return None
 
 

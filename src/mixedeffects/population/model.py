@@ -70,6 +70,7 @@ class Population:
         columns: dict[str, Any] = {}
         for name, one in self.predictors.items():
             value = one.sample(int(n), generator, values, f"predictor {name!r}")
+            value.flags.writeable = False  # functions of variables read them, and never change a sample
             values[name] = value
             for column, drawn in one.columns(name, value).items():
                 if column in columns or (column != name and column in self.variables):

@@ -12,6 +12,7 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import ConvergenceError, DataError
+from mixedeffects.population.diagnostics import fixed_variables
 from mixedeffects.population.model import Population
 from mixedeffects.population.refits import Refits, attempt, checked_count, quiet
 from mixedeffects.population.tables import framed
@@ -59,7 +60,6 @@ class PowerCurve:
     failed: NDArray[np.int64]
     singular: NDArray[np.int64]
     p_values: NDArray[np.float64]
-    kind: str = "pandas"
 
     @property
     def power(self) -> NDArray[np.float64]:
@@ -72,11 +72,11 @@ class PowerCurve:
         return wilson(self.rejected, self.nsim, self.level)
 
     def to_frame(self) -> Any:
-        """Columns n, power, lower, upper, rejected, nsim, failed, singular."""
+        """A pandas frame: n, power, lower, upper, rejected, nsim, failed, singular."""
         lower, upper = self.limits
         columns = {"n": self.n, "power": self.power, "lower": lower, "upper": upper, "rejected": self.rejected}
         columns |= {"nsim": np.full(len(self.n), self.nsim), "failed": self.failed, "singular": self.singular}
-        return framed(columns, self.kind)
+        return framed(columns, "pandas")
 
     def plot(self, ax: Any = None) -> Any:
         """Draw power against the number of rows, with its limits.
@@ -299,35 +299,51 @@ def _one(refits: Refits, p_value: PValue, fixed_x: bool, rng: np.random.Generato
     made = attempt(lambda: refits(rng, fixed_x=fixed_x))
     if isinstance(made, Exception):
         return np.nan, False
-    p = attempt(lambda: float(p_value(made)))
-    return (np.nan if isinstance(p, Exception) else p), bool(made.is_singular)
+    try:
+        return float(p_value(made)), bool(made.is_singular)
+    except me.MixedEffectsError:
+        return np.nan, bool(made.is_singular)
 
 
 def _p_value(test: str | PValue, term: str | None, ddf: str, fit: Any) -> PValue:
-    """The function that takes a fit to the p-value, checked on a first fit."""
-    linear = isinstance(fit, me.LmmResult)
-    method = {"ddf": ddf} if linear else {}
+    """The function that takes a fit to the p-value, tried on a first fit."""
     if not isinstance(test, str):
         if not callable(test):
             raise DataError(f"test={test!r} must be a text or a function of a fit")
         return test
-    if term is not None:
-        return _lrt(term, fit)
-    if test in fit.fixef.index:
-        hypothesis = np.zeros((1, len(fit.fixef)))
-        hypothesis[0, list(fit.fixef.index).index(test)] = 1.0
-        return lambda one: one.test(hypothesis, **method).p_value
-    if test in [label for label, _ in fit.model.assign]:
-        return lambda one: _row(one.anova(**method), test, "p_value")
+    p_value = _by_name(test, ddf, fit) if term is None else _lrt(term, fit)
     try:
-        fit.test(test, **method)
+        p_value(fit)
+    except me.DataError:
+        raise
     except me.FormulaError as problem:
         terms = [label for label, _ in fit.model.assign if label != "1"]
         raise DataError(
             f"test={test!r} is no coefficient ({', '.join(fit.fixef.index)}), no term ({', '.join(terms)}) and no "
             f"hypothesis: {problem}"
         ) from None
+    except me.MixedEffectsError:
+        pass  # undefined for this fit, such as one on the boundary; others are counted
+    return p_value
+
+
+def _by_name(test: str, ddf: str, fit: Any) -> PValue:
+    method = {"ddf": ddf} if isinstance(fit, me.LmmResult) else {}
+    terms = dict(fit.model.assign)
+    if test in fit.fixef.index or test in terms:
+        names = [test] if test in fit.fixef.index else list(fit.model.names[terms[test]])
+        if test not in fit.fixef.index and _contained(test, fit):
+            # Its hypothesis of type 3 is about other coefficients too.
+            return lambda one: _row(one.anova(**method), test, "p_value")
+        hypothesis = np.array([[float(name == column) for column in fit.fixef.index] for name in names])
+        return lambda one: one.test(hypothesis, **method).p_value
     return lambda one: one.test(test, **method).p_value
+
+
+def _contained(term: str, fit: Any) -> bool:
+    """Whether all variables of a term are in another one."""
+    variables = {label: set(names) for label, names in fixed_variables(fit).items()}
+    return any(variables[term] <= other for label, other in variables.items() if label != term)
 
 
 def _lrt(term: str, fit: Any) -> PValue:

@@ -2,8 +2,8 @@
 
     python make.py            # needs Rscript with lme4; writes singular.json beside itself
 
-The samples are rounded to 6 decimals, so that R reads the very numbers that the tests draw again; `digest` tells whether
-the generator of random numbers still draws the same ones.
+The samples are rounded to 6 decimals, so that R reads the very numbers that the tests draw again; `digest` tells
+whether the generator of random numbers still draws the same ones.
 """
 
 from __future__ import annotations
