@@ -104,7 +104,8 @@ def test_functions_cannot_change_the_sample():
     with pytest.raises(ValueError, match="read-only") as caught:
         sample.sample_y()
     assert caught.value.__notes__ == ["in response 'y', careless(x)"]
-    sample.frame["x"] = 0.0
+    frame = sample.frame
+    frame.loc[:, "x"] = 0.0
     assert (sample.frame["x"] != 0).all()
 
 

@@ -184,10 +184,10 @@ def checked_count(nsim: Any, name: str = "nsim", least: int = 1) -> int:
 
 
 def attempt(make: Callable[[], Any]) -> Any:
-    """What a call returns, or the error of ours that it raises; what is wrong with a formula is no matter of the draw."""
+    """What a call returns, or the error of ours that it raises."""
     try:
         return make()
-    except me.FormulaError:
+    except me.FormulaError:  # no matter of the draw
         raise
     except me.MixedEffectsError as problem:
         return problem
