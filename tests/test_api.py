@@ -46,7 +46,6 @@ NAMES = {
     "lm_list",
     "lmer",
     "parse",
-    "plot_power",
     "population",
     "power",
     "ridge_equivalent",

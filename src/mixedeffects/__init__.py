@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mixedeffects import datasets, families, population, sae
     from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
     from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
-    from mixedeffects.plots.power import plot_power
     from mixedeffects.population.power import power
     from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.results.pooling import compare_pooling, hausman_test, lm_list, ridge_equivalent, within_between
@@ -67,7 +66,6 @@ __all__ = [
     "lm_list",
     "lmer",
     "parse",
-    "plot_power",
     "population",
     "power",
     "ridge_equivalent",
@@ -83,7 +81,6 @@ _LATER = {
     "exact_lrt": "mixedeffects.inference.rlrt",
     "exact_rlrt": "mixedeffects.inference.rlrt",
     "compare_pooling": "mixedeffects.results.pooling",
-    "plot_power": "mixedeffects.plots.power",
     "power": "mixedeffects.population.power",
     "hausman_test": "mixedeffects.results.pooling",
     "lm_list": "mixedeffects.results.pooling",

@@ -200,7 +200,7 @@ def test_the_picture():
     np.testing.assert_array_equal(ax.lines[2].get_ydata(), found.power[::-1])
     assert ax.data.equals(found.to_frame())
     _, given = plt.subplots()
-    assert me.plot_power(found, given) is given
+    assert found.plot(ax=given) is given
     plt.close("all")
 
 

@@ -91,7 +91,9 @@ class PowerCurve:
         Axes
             `data` is `to_frame()`.
         """
-        return me.plot_power(self, ax)
+        from mixedeffects.plots.power import plot_power
+
+        return plot_power(self, ax)
 
     def __repr__(self) -> str:
         heads = ("n", "power", f"{self.level:.0%} limits", "failed", "singular")
