@@ -34,7 +34,7 @@ from mixedeffects.population import (
 
 HERE = Path(__file__).resolve().parent
 MODEL = "y ~ x + (1 | g)"
-DRAWS, REPETITIONS = 1000, 5
+DRAWS, REPETITIONS = 1000, 15
 SD = "sd_Intercept|g"
 
 

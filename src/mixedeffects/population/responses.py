@@ -100,15 +100,14 @@ class Response:
                 f"{what}, {self.expression.text}: the linear predictor {eta[row]:g} in row {row} gives no possible "
                 f"mean under {family!r}, which needs means in {family.mean_domain}"
             )
+        mu, rng = family.link.inverse(eta), values["rng"]
+        if family.name == "gaussian":  # by its standard deviation, which may be 0
+            return mu + self._scale(values, what) * rng.standard_normal(len(mu))
         if family.name == "binomial":
             trials = self._trials(values, what)
-            drawn = family.simulate(family.link.inverse(eta), trials, 0.0, values["rng"])
-            return np.rint(drawn * trials).astype(np.int64)
-        t: Any = 0.0
-        if family.has_dispersion:
-            with np.errstate(divide="ignore"):  # normal errors of scale 0
-                t = np.log(self._scale(values, what)) * (2.0 if family.name == "gaussian" else 1.0)
-        drawn = family.simulate(family.link.inverse(eta), 1.0, t, values["rng"])
+            return np.rint(family.simulate(mu, trials, 0.0, rng) * trials).astype(np.int64)
+        t = np.log(self._scale(values, what)) if family.has_dispersion else 0.0
+        drawn = family.simulate(mu, 1.0, t, rng)
         return drawn.astype(np.int64) if family.discrete else drawn
 
     def _scale(self, values: Mapping[str, Any], what: str) -> NDArray[np.float64]:
