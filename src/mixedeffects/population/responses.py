@@ -102,7 +102,7 @@ class Response:
             )
         mu, rng = family.link.inverse(eta), values["rng"]
         if family.name == "gaussian":  # by its standard deviation, which may be 0
-            return mu + self._scale(values, what) * rng.standard_normal(len(mu))
+            return np.asarray(mu + self._scale(values, what) * rng.standard_normal(len(mu)))
         if family.name == "binomial":
             trials = self._trials(values, what)
             return np.rint(family.simulate(mu, trials, 0.0, rng) * trials).astype(np.int64)
