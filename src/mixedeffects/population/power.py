@@ -233,7 +233,8 @@ def power(
             one = partial(_one, refits, _p_value(test, term, ddf, first), fixed_x)
             found.append(_all(one, stream.spawn(nsim), workers))
     p_values = np.array([[p for p, _ in row] for row in found])
-    text = repr(test) if isinstance(test, str) else getattr(test, "__name__", "a function of the fit")
+    name = getattr(test, "__name__", "<lambda>")
+    text = repr(test) if isinstance(test, str) else "a function of the fit" if name == "<lambda>" else name
     return PowerCurve(
         test=text if term is None else f"the likelihood ratio test of {term!r}",
         alpha=float(alpha),
