@@ -202,6 +202,16 @@ def test_failures_are_counted_and_have_no_rows(sample):
         sampling_distribution(never, sample, nsim=3, rng=1)
 
 
+def test_refits_that_do_not_converge_are_missing_and_counted(sample):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", me.ConvergenceWarning)
+        hasty = me.lmer("y ~ x + (x | g)", sample.sample_y(rng=1), control=me.Control(max_evaluations=3))
+    with pytest.warns(me.ConvergenceWarning, match=r"\d+ of 10 refits did not converge") as caught:
+        found = sampling_distribution(hasty, sample, "estimates", nsim=10, rng=1)
+    assert f"{int(found['sigma'].isna().sum())} of 10" in str(caught[0].message)
+    assert len(found) == 11
+
+
 def test_random_numbers_are_the_callers(fit, sample):
     one = sampling_distribution(fit, sample, coefficients, nsim=2, rng=np.random.default_rng(3))
     pd.testing.assert_frame_equal(one, sampling_distribution(fit, sample, coefficients, nsim=2, rng=3))

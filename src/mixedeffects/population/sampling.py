@@ -195,6 +195,8 @@ def _estimates(fit: Any, responses: Sequence[NDArray[np.float64]], *, with_fit: 
     """Parameters from the core, a row each."""
     first = [fit.model.y] if with_fit else []
     table = fit.refit_estimates(np.column_stack([*first, *responses]))
+    missing = int(np.isnan(np.asarray(table["sigma"], dtype=np.float64)).sum())
+    Tally(total=len(responses), unconverged=missing).warn()
     return numbered(table, 0 if with_fit else 1)
 
 
