@@ -1,4 +1,4 @@
-"""Draw every picture of docs/gallery.md: real data, and simulated incomes for the two kinds of groups.
+"""Draw every picture of docs/gallery.md: real data, and simulated ones for two kinds of groups and for power.
 
     python examples/gallery.py [FOLDER]
 
@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import mixedeffects as me
+from mixedeffects.population import balanced, population, predictor, random_effects, response
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "gallery"
 
@@ -95,6 +96,27 @@ def two_kinds_of_groups():
     return axes
 
 
+def simulated():
+    """Yield pictures of simulated data."""
+    yield "icc", two_kinds_of_groups()
+    yield "power", design_curve()
+
+
+def design_curve():
+    """Power of a slope against the number of rows: more subjects, ten days each."""
+    study = population(
+        subject=predictor(balanced, each=10),
+        day=predictor(balanced, levels=range(10)),
+        time=response(
+            lambda day: 250 + 10 * day,
+            random=random_effects("subject", sd=[25, 6], corr=0.1, names=["Intercept", "day"]),
+            error_scale=25,
+        ),
+    )
+    rows = [60, 120, 240, 480]
+    return me.power(study, "time ~ day + (day | subject)", test="day = 6", n=rows, nsim=500, rng=1).plot()
+
+
 def save(drawn, path):
     """Write the figure of some Axes and close it."""
     figure = np.atleast_1d(np.asarray(drawn, dtype=object)).flat[0].figure
@@ -106,8 +128,7 @@ def main(arguments):
     """Draw everything."""
     folder = Path(arguments[0]) if arguments else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    two = [("icc", two_kinds_of_groups())]
-    for pictures in (sleep_study(), one_column(), several_factors(), many_levels(), generalized(), two):
+    for pictures in (sleep_study(), one_column(), several_factors(), many_levels(), generalized(), simulated()):
         for name, drawn in pictures:
             save(drawn, folder / f"{name}.png")
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")

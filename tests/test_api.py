@@ -46,6 +46,8 @@ NAMES = {
     "lm_list",
     "lmer",
     "parse",
+    "population",
+    "power",
     "ridge_equivalent",
     "sae",
     "within_between",

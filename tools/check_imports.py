@@ -36,7 +36,8 @@ LEAVES = frozenset({"errors", "families", "control", "_typing"})
 # These are users of the package: they see its public names, the leaves and themselves.
 PUBLIC_ONLY = frozenset({"population", "sae", "datasets", "cli", "__main__"})
 # Layers that one of them may import besides.
-ALSO: dict[str, frozenset[str]] = {"sae": frozenset({"plots"})}  # its maps are drawn there: only plots knows matplotlib
+# Their pictures are drawn there: only plots knows matplotlib.
+ALSO: dict[str, frozenset[str]] = {"sae": frozenset({"plots"}), "population": frozenset({"plots"})}
 # The face of the package sees everything.
 TOP = frozenset({"__init__"})
 

@@ -28,9 +28,10 @@ from mixedeffects.results import LmmResult
 from mixedeffects.results.compare import anova
 
 if TYPE_CHECKING:
-    from mixedeffects import datasets, families, sae
+    from mixedeffects import datasets, families, population, sae
     from mixedeffects.inference.bootstrap_lrt import bootstrap_lrt
     from mixedeffects.inference.rlrt import exact_lrt, exact_rlrt
+    from mixedeffects.population.power import power
     from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.results.pooling import compare_pooling, hausman_test, lm_list, ridge_equivalent, within_between
 
@@ -65,6 +66,8 @@ __all__ = [
     "lm_list",
     "lmer",
     "parse",
+    "population",
+    "power",
     "ridge_equivalent",
     "sae",
     "within_between",
@@ -78,6 +81,7 @@ _LATER = {
     "exact_lrt": "mixedeffects.inference.rlrt",
     "exact_rlrt": "mixedeffects.inference.rlrt",
     "compare_pooling": "mixedeffects.results.pooling",
+    "power": "mixedeffects.population.power",
     "hausman_test": "mixedeffects.results.pooling",
     "lm_list": "mixedeffects.results.pooling",
     "ridge_equivalent": "mixedeffects.results.pooling",
@@ -92,7 +96,7 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name in ("datasets", "families", "sae"):
+    if name in ("datasets", "families", "population", "sae"):
         return import_module(f"mixedeffects.{name}")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)

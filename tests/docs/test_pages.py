@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {"prediction": 6, "diagnostics": 2, "pooling": 9, "small-areas": 5, "generalized-models": 5}
+PAGES = {
+    "prediction": 6,
+    "diagnostics": 2,
+    "pooling": 9,
+    "populations": 8,
+    "small-areas": 5,
+    "generalized-models": 5,
+}
 
 
 @pytest.mark.parametrize("page", PAGES)

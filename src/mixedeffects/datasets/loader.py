@@ -5,22 +5,17 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from mixedeffects.errors import DataError, MixedEffectsError
+from mixedeffects.errors import DataError
 
 from .catalogue import CATALOGUE, render
-from .files import Column, read
+from .files import read
+from .frames import KINDS, build
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
     import polars as pl
     import pyarrow as pa
     from numpy.typing import NDArray
-
-
-class MissingPackageError(MixedEffectsError, ImportError):
-    """A package that the request needs is not installed."""
 
 
 def names() -> tuple[str, ...]:
@@ -98,10 +93,14 @@ def load(
     >>> me.datasets.load("sleepstudy").shape
     (180, 3)
     """
-    convert = _KINDS.get(as_)
-    if convert is None:
-        raise DataError(f"as_={as_!r} is not a kind of frame; choose one of {', '.join(map(repr, _KINDS))}.")
-    return convert(_known(name), read(name))
+    if as_ not in KINDS:
+        raise DataError(f"as_={as_!r} is not a kind of frame; choose one of {', '.join(map(repr, KINDS))}.")
+    known = _known(name)
+    frame = build(read(known), as_)
+    if as_ == "pandas":
+        frame.attrs["name"] = known
+        frame.attrs["units"] = {one.name: one.unit for one in CATALOGUE[known].variables if one.unit}
+    return frame
 
 
 def _known(name: str) -> str:
@@ -111,78 +110,3 @@ def _known(name: str) -> str:
     near = [lowered[match] for match in get_close_matches(str(name).lower(), lowered, n=3)]
     hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Choose one of {', '.join(CATALOGUE)}."
     raise DataError(f"There is no data set named {name!r}. {hint}")
-
-
-def _missing(package: str) -> MissingPackageError:
-    return MissingPackageError(f"as_={package!r} needs {package}, which is not installed: pip install {package}")
-
-
-def _pandas(name: str, columns: list[Column]) -> pd.DataFrame:
-    import pandas as pd
-
-    data: dict[str, Any] = {}
-    for column in columns:
-        if column.kind == "numeric":
-            data[column.name] = column.values
-        else:
-            is_ordered = column.kind == "ordered"
-            levels = list(column.levels)
-            data[column.name] = pd.Categorical.from_codes(column.values, categories=levels, ordered=is_ordered)
-    frame = pd.DataFrame(data, copy=False)
-    frame.attrs["name"] = name
-    frame.attrs["units"] = {variable.name: variable.unit for variable in CATALOGUE[name].variables if variable.unit}
-    return frame
-
-
-def _polars(name: str, columns: list[Column]) -> pl.DataFrame:
-    try:
-        import polars as pl
-    except ImportError:
-        raise _missing("polars") from None
-
-    def series(column: Column) -> pl.Series:
-        if column.kind == "numeric":
-            return pl.Series(column.name, column.values)
-        # Codes are positions in the list of levels, so taking by position keeps missing values missing.
-        levels = pl.Series(column.levels, dtype=pl.Enum(column.levels))
-        codes = pl.Series(column.values)
-        return levels.gather(codes.set(codes < 0, None)).alias(column.name)
-
-    return pl.DataFrame([series(column) for column in columns])
-
-
-def _pyarrow(name: str, columns: list[Column]) -> pa.Table:
-    try:
-        import pyarrow as pa
-    except ImportError:
-        raise _missing("pyarrow") from None
-
-    def array(column: Column) -> pa.Array:
-        if column.kind == "numeric":
-            return pa.array(column.values)
-        codes = pa.array(column.values, mask=column.values < 0)
-        return pa.DictionaryArray.from_arrays(codes, pa.array(column.levels), ordered=column.kind == "ordered")
-
-    return pa.table({column.name: array(column) for column in columns})
-
-
-def _dict(name: str, columns: list[Column]) -> dict[str, NDArray[Any]]:
-    import numpy as np
-
-    def array(column: Column) -> NDArray[Any]:
-        if column.kind == "numeric":
-            return column.values
-        # Code -1 picks the None at the end.
-        missing = bool((column.values < 0).any())
-        labels = np.array([*column.levels, None], dtype=object) if missing else np.array(column.levels)
-        return np.asarray(labels[column.values])
-
-    return {column.name: array(column) for column in columns}
-
-
-_KINDS: dict[str, Callable[[str, list[Column]], Any]] = {
-    "pandas": _pandas,
-    "polars": _polars,
-    "pyarrow": _pyarrow,
-    "dict": _dict,
-}

@@ -235,9 +235,36 @@ def _from_products(fit: LmmFit, source: Sampler, generator: np.random.Generator,
 
 def _from_rows(fit: LmmFit, refitter: Refitter, generator: np.random.Generator, n: int, workers: int) -> Chunk:
     model = response_model(fit)
-    responses = [model.draw(generator, 1).y[0] for _ in range(n)]
-    with ThreadPoolExecutor(workers) as pool:
-        refits = list(pool.map(refitter, responses))
+    return replicates(fit, refitter, [model.draw(generator, 1).y[0] for _ in range(n)], workers)
+
+
+def replicates(fit: LmmFit, refitter: Refitter, responses: Sequence[NDArray[np.float64]], workers: int) -> Chunk:
+    """Refit a linear model to responses in the core.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The model.
+    refitter : Refitter
+        That of the fit.
+    responses : sequence of ndarray (nobs,)
+        The responses, n of them.
+    workers : int
+        Threads.
+
+    Returns
+    -------
+    values : ndarray (n, m)
+        Estimates in the order of `parameters`; NaN where a refit did not converge.
+    theta : ndarray (n, d)
+        In the working columns.
+    """
+    n = len(responses)
+    if workers == 1:
+        refits = [refitter(y) for y in responses]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            refits = list(pool.map(refitter, responses))
     R = fit.objective.basis.R
     theta = np.array([r.theta for r in refits]).reshape(n, -1)
     beta = np.array([fit.objective.basis.b0 + np.linalg.solve(R, r.beta) for r in refits]).reshape(n, -1)

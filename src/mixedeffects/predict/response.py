@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixedeffects.errors import DataError
+from mixedeffects.errors import DataError, MixedEffectsError
 from mixedeffects.families import Binomial
 from mixedeffects.fit.lmm import refit
+from mixedeffects.fit.refitter import Refitter
 from mixedeffects.formula.expressions import columns as expression_columns
 from mixedeffects.frame import Factor, encode
 from mixedeffects.frame.source import read_array
+from mixedeffects.inference.bootstrap import replicates
+from mixedeffects.inference.parameters import parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,6 +135,56 @@ def refitted(fit: LmmFit, y: Any) -> LmmFit:
     values = checked_response(fit, y)
     again = refit(fit, values)
     return replace(again, model=_with_columns(again.model, values))
+
+
+def refit_estimates(fit: LmmFit, y: Any, workers: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Estimates of a linear model from many responses.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    y : array-like (nobs, m)
+        Each column is a response over the rows that the fit used.
+    workers : int
+        Threads.
+
+    Returns
+    -------
+    names : tuple of str (k,)
+        The parameters.
+    values : ndarray (m, k)
+        NaN where a refit did not converge.
+
+    Raises
+    ------
+    DataError
+        For another shape, values that are not finite, or a number of workers that is none.
+    MixedEffectsError
+        If theta was given.
+    """
+    try:
+        values = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("y must hold numbers, one response in each column") from None
+    if values.ndim != 2 or len(values) != fit.nobs:
+        raise DataError(
+            f"y has shape {values.shape}; it must have ({fit.nobs}, m), each column a response on the rows used"
+        )
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        raise DataError(
+            f"y has {values[tuple(wrong[0])]} in row {wrong[0][0]}, column {wrong[0][1]}; give finite numbers"
+        )
+    if isinstance(workers, bool) or not isinstance(workers, int | np.integer) or workers < 1:
+        raise DataError(f"workers={workers!r}: give the number of threads, 1 or more")
+    if fit.control.fixed_theta is not None:
+        raise MixedEffectsError("theta was given, not estimated: there is nothing to refit")
+    names = tuple(one.name for one in parameters(fit))
+    if not values.shape[1]:
+        return names, np.empty((0, len(names)))
+    # Columns of a matrix have gaps in memory; the core reads rows without.
+    return names, replicates(fit, Refitter(fit), list(np.ascontiguousarray(values.T)), int(workers))[0]
 
 
 def refitted_glmm(fit: GlmmFit, y: Any) -> GlmmFit:

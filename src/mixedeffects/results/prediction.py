@@ -213,3 +213,35 @@ class PredictionMethods(LmmFit):
         report_all(fits)
         results = [result_of(fit) for fit in fits]
         return results if len(shape) == 2 else results[0]
+
+    def refit_estimates(self, y: Any, *, workers: int = 1) -> Any:
+        """Fit the same design to many responses in the compiled core, for the estimates alone.
+
+        Parameters
+        ----------
+        y : array-like (nobs, m)
+            Each column is a response.
+        workers : int
+            Threads; the estimates do not depend on them.
+
+        Returns
+        -------
+        data frame
+            One row per response: standard deviations and correlations of random effects, sigma and the coefficients,
+            under the names that `confint` gives them; missing where a fit did not converge. In the library of the data.
+
+        Raises
+        ------
+        DataError
+            For another shape, or values that are not finite.
+        MixedEffectsError
+            If theta was given, not estimated.
+
+        Notes
+        -----
+        The same minimum as that of `refit`, without its certificate, standard errors and predictions.
+        """
+        from mixedeffects.predict.response import refit_estimates
+
+        names, values = refit_estimates(self, y, workers)
+        return to_frame(dict(zip(names, values.T, strict=True)), self.model.data_kind)

@@ -1,0 +1,366 @@
+"""Power of a test by simulation from a population, for one or several numbers of rows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import mixedeffects as me
+from mixedeffects.errors import ConvergenceError, DataError
+from mixedeffects.population.diagnostics import fixed_variables
+from mixedeffects.population.model import Population
+from mixedeffects.population.refits import Refits, attempt, checked_count, quiet
+from mixedeffects.population.tables import framed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from mixedeffects.population.samples import Sample
+
+    PValue = Callable[[Any], float]
+
+_MOST_STARTS = 20  # draws to find one that can be fitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PowerCurve:
+    """Power for one or several numbers of rows, as `power` returns it.
+
+    Attributes
+    ----------
+    test : str
+        What was tested.
+    alpha : float
+        Level of the test.
+    level : float
+        Level of the Monte Carlo limits.
+    nsim : int
+        Data sets for each number of rows.
+    n : ndarray of int (m,)
+        Numbers of rows.
+    rejected, failed, singular : ndarray of int (m,)
+        Data sets with p <= alpha; that could not be fitted or tested; with a singular fit.
+    p_values : ndarray (m, nsim)
+        NaN where there is none.
+    """
+
+    test: str
+    alpha: float
+    level: float
+    nsim: int
+    n: NDArray[np.int64]
+    rejected: NDArray[np.int64]
+    failed: NDArray[np.int64]
+    singular: NDArray[np.int64]
+    p_values: NDArray[np.float64]
+
+    @property
+    def power(self) -> NDArray[np.float64]:
+        """Shares of data sets with p <= alpha, (m,); one that could not be fitted is none of them."""
+        return self.rejected / self.nsim
+
+    @property
+    def limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper Monte Carlo limits of the power, (m,) each, after Wilson."""
+        return wilson(self.rejected, self.nsim, self.level)
+
+    def to_frame(self) -> Any:
+        """A pandas frame: n, power, lower, upper, rejected, nsim, failed, singular."""
+        lower, upper = self.limits
+        columns = {"n": self.n, "power": self.power, "lower": lower, "upper": upper, "rejected": self.rejected}
+        columns |= {"nsim": np.full(len(self.n), self.nsim), "failed": self.failed, "singular": self.singular}
+        return framed(columns, "pandas")
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw power against the number of rows, with its limits.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw.
+
+        Returns
+        -------
+        Axes
+            `data` is `to_frame()`.
+        """
+        from mixedeffects.plots.power import plot_power
+
+        return plot_power(self, ax)
+
+    def __repr__(self) -> str:
+        heads = ("n", "power", f"{self.level:.0%} limits", "failed", "singular")
+        lower, upper = self.limits
+        rows = [
+            (f"{n}", f"{p:.3f}", f"{low:.3f}, {high:.3f}", f"{bad}", f"{flat}")
+            for n, p, low, high, bad, flat in zip(
+                self.n, self.power, lower, upper, self.failed, self.singular, strict=True
+            )
+        ]
+        width = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, width, strict=True)) for row in (heads, *rows)]
+        return "\n".join(
+            [f"power of {self.test} at level {self.alpha:g}, {self.nsim} simulated data sets each", *lines]
+        )
+
+
+def wilson(successes: NDArray[np.int64], n: int, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Limits of a proportion by Wilson's score interval.
+
+    Parameters
+    ----------
+    successes : ndarray of int (m,)
+        Numbers of successes.
+    n : int
+        Number of trials of each.
+    level : float
+        Confidence level.
+    """
+    z2 = NormalDist().inv_cdf(0.5 + 0.5 * level) ** 2
+    p = successes / n
+    middle = (p + 0.5 * z2 / n) / (1.0 + z2 / n)
+    half = np.sqrt(z2 * (p * (1.0 - p) / n + 0.25 * z2 / n**2)) / (1.0 + z2 / n)
+    # At 0 and n successes one limit is 0 or 1, of which rounding takes a little.
+    lower = np.where(successes == 0, 0.0, middle - half)
+    return lower, np.where(successes == n, 1.0, middle + half)
+
+
+def power(
+    population: Population,
+    formula: str,
+    *,
+    test: str | PValue,
+    n: int | Sequence[int],
+    term: str | None = None,
+    nsim: int = 1000,
+    alpha: float = 0.05,
+    ddf: str = "satterthwaite",
+    family: Any = None,
+    fixed_x: bool = True,
+    level: float = 0.95,
+    rng: Any = None,
+    workers: int = 1,
+    **options: Any,
+) -> PowerCurve:
+    """Estimate the power of a test by simulating data and fitting a model to them.
+
+    Parameters
+    ----------
+    population : Population
+        What the data are drawn from.
+    formula : str
+        The model, as `lmer` takes it.
+    test : str or callable
+        The name of a coefficient or of a term of the fixed part, a hypothesis as ``fit.test`` takes it
+        (``"a - b = 0"``), ``"lrt"`` for the likelihood ratio test of `term`, or a function of a fit that returns a
+        p-value.
+    n : int or sequence of int
+        Number of rows; several for a curve.
+    term : str, optional
+        For ``"lrt"``: a term of the fixed part, as ``fit.drop1`` names it, or of the random part, ``"(x | g)"``.
+    nsim : int
+        Data sets for each n.
+    alpha : float
+        Level of the test.
+    ddf : str
+        Method for degrees of freedom of a linear model, as ``fit.test`` takes it.
+    family : str or Family, optional
+        Fit by `glmer` with this family.
+    fixed_x : bool
+        Draw predictors once for each n, or with every data set.
+    level : float
+        Level of the Monte Carlo limits.
+    rng : None, int, Generator or SeedSequence
+        Source of the draws.
+    workers : int
+        Threads; the results do not depend on them.
+    **options
+        Further arguments of `lmer` or `glmer`, such as ``reml=False`` or ``link=``.
+
+    Returns
+    -------
+    PowerCurve
+        ``to_frame()``, ``plot()``; print it for the table.
+
+    Raises
+    ------
+    DataError
+        For arguments that are not possible, or a test that the fit does not know.
+    ConvergenceError
+        If no data set could be fitted.
+
+    Notes
+    -----
+    Each data set has its own stream of random numbers. With `fixed_x` only the products with the response are computed
+    anew for each, from one design. Data sets to which the model cannot be fitted count as not rejecting, and are
+    counted; fits on the boundary are tested like others, and counted. The limits are Wilson's [1]_, for the simulation
+    error only.
+
+    References
+    ----------
+    .. [1] Wilson (1927), Journal of the American Statistical Association 22(158), 209-212, doi:10.2307/2276774.
+
+    Examples
+    --------
+    >>> import mixedeffects as me
+    >>> from mixedeffects.population import balanced, population, predictor, random_effects, response
+    >>> subjects = random_effects("subject", sd=[25, 6], names=["Intercept", "day"])
+    >>> study = population(
+    ...     subject=predictor(balanced, each=5),
+    ...     day=predictor(balanced, levels=range(5)),
+    ...     time=response(lambda day: 250 + 4 * day, random=subjects, error_scale=25),
+    ... )
+    >>> curve = me.power(study, "time ~ day + (day | subject)", test="day", n=[50, 100], nsim=100, rng=1)
+    >>> curve.n.tolist()
+    [50, 100]
+    """
+    sizes, nsim, workers = _checked(population, test, n, term, nsim, alpha, level, workers)
+    fit_frame = _fitter(formula, family, options, ml=term is not None)
+    streams = np.random.default_rng(rng).spawn(len(sizes))
+    found = []
+    for size, stream in zip(sizes, streams, strict=True):
+        with quiet():
+            sample = population.sample_x(size, stream)
+            first = _first_fit(sample, fit_frame, stream)
+            refits = Refits.of(sample, fit_frame, first, me.parse(formula, functions=options.get("functions")))
+            one = partial(_one, refits, _p_value(test, term, ddf, first), fixed_x)
+            found.append(_all(one, stream.spawn(nsim), workers))
+    p_values = np.array([[p for p, _ in row] for row in found])
+    name = getattr(test, "__name__", "<lambda>")
+    text = repr(test) if isinstance(test, str) else "a function of the fit" if name == "<lambda>" else name
+    return PowerCurve(
+        test=text if term is None else f"the likelihood ratio test of {term!r}",
+        alpha=float(alpha),
+        level=float(level),
+        nsim=nsim,
+        n=np.array(sizes),
+        rejected=np.array([np.count_nonzero(row <= alpha) for row in p_values]),
+        failed=np.array([np.count_nonzero(np.isnan(row)) for row in p_values]),
+        singular=np.array([sum(singular for _, singular in row) for row in found]),
+        p_values=p_values,
+    )
+
+
+def _checked(
+    population: Any, test: Any, n: Any, term: Any, nsim: Any, alpha: float, level: float, workers: Any
+) -> tuple[list[int], int, int]:
+    """Numbers of rows, of data sets and of threads."""
+    if not isinstance(population, Population):
+        raise DataError(f"population={population!r} must be what population(...) returns")
+    sizes = [checked_count(one, "n") for one in (n if np.iterable(n) else [n])]
+    if not sizes:
+        raise DataError("n is empty; give one number of rows or more")
+    for name, value in (("alpha", alpha), ("level", level)):
+        if not 0.0 < value < 1.0:
+            raise DataError(f"{name}={value!r} must lie between 0 and 1")
+    if (isinstance(test, str) and test == "lrt") != (term is not None):
+        raise DataError("test='lrt' and term= go together: the term that is left out")
+    return sizes, checked_count(nsim), checked_count(workers, "workers")
+
+
+def _all(
+    one: Callable[[np.random.Generator], tuple[float, bool]], streams: Sequence[np.random.Generator], workers: int
+) -> list[tuple[float, bool]]:
+    """Every data set in its own stream; the order of the work does not matter."""
+    if workers == 1:
+        return [one(stream) for stream in streams]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, streams))
+
+
+def _fitter(formula: str, family: Any, options: dict[str, Any], *, ml: bool) -> Callable[[Any], Any]:
+    if family is not None:
+        return lambda frame: me.glmer(formula, frame, family, **options)
+    if ml and options.get("reml"):
+        raise DataError("reml=True: a likelihood ratio test compares fits by maximum likelihood; leave reml out")
+    chosen = {"reml": not ml, **options}
+    return lambda frame: me.lmer(formula, frame, **chosen)
+
+
+def _first_fit(sample: Sample, fit_frame: Callable[[Any], Any], rng: np.random.Generator) -> Any:
+    """Fit the first data set that can be fitted."""
+    problems = []
+    for generator in rng.spawn(_MOST_STARTS):
+        first = attempt(lambda: fit_frame(sample.sample_y(generator)))  # noqa: B023  # called at once
+        if not isinstance(first, Exception):
+            return first
+        problems.append(first)
+    if len(set(map(str, problems))) == 1:  # not the draw, but formula or population
+        raise problems[0]
+    raise ConvergenceError(f"none of {_MOST_STARTS} data sets could be fitted: {problems[0]}")
+
+
+def _one(refits: Refits, p_value: PValue, fixed_x: bool, rng: np.random.Generator) -> tuple[float, bool]:
+    """The p-value of one data set and whether its fit is singular; NaN without a fit or a test."""
+    made = attempt(lambda: refits(rng, fixed_x=fixed_x))
+    if isinstance(made, Exception):
+        return np.nan, False
+    try:
+        return float(p_value(made)), bool(made.is_singular)
+    except me.MixedEffectsError:
+        return np.nan, bool(made.is_singular)
+
+
+def _p_value(test: str | PValue, term: str | None, ddf: str, fit: Any) -> PValue:
+    """The function that takes a fit to the p-value, tried on a first fit."""
+    if not isinstance(test, str):
+        if not callable(test):
+            raise DataError(f"test={test!r} must be a text or a function of a fit")
+        return test
+    p_value = _by_name(test, ddf, fit) if term is None else _lrt(term, fit)
+    try:
+        p_value(fit)
+    except me.DataError:
+        raise
+    except me.FormulaError as problem:
+        terms = [label for label, _ in fit.model.assign if label != "1"]
+        raise DataError(
+            f"test={test!r} is no coefficient ({', '.join(fit.fixef.index)}), no term ({', '.join(terms)}) and no "
+            f"hypothesis: {problem}"
+        ) from None
+    except me.MixedEffectsError:
+        pass  # undefined for this fit, such as one on the boundary; others are counted
+    return p_value
+
+
+def _by_name(test: str, ddf: str, fit: Any) -> PValue:
+    method = {"ddf": ddf} if isinstance(fit, me.LmmResult) else {}
+    terms = dict(fit.model.assign)
+    if test in fit.fixef.index or test in terms:
+        names = [test] if test in fit.fixef.index else list(fit.model.names[terms[test]])
+        if test not in fit.fixef.index and _contained(test, fit):
+            # Its hypothesis of type 3 is about other coefficients too.
+            return lambda one: _row(one.anova(**method), test, "p_value")
+        hypothesis = np.array([[float(name == column) for column in fit.fixef.index] for name in names])
+        return lambda one: one.test(hypothesis, **method).p_value
+    return lambda one: one.test(test, **method).p_value
+
+
+def _contained(term: str, fit: Any) -> bool:
+    """Whether all variables of a term are in another one."""
+    variables = {label: set(names) for label, names in fixed_variables(fit).items()}
+    return any(variables[term] <= other for label, other in variables.items() if label != term)
+
+
+def _lrt(term: str, fit: Any) -> PValue:
+    linear = isinstance(fit, me.LmmResult)
+    fixed = fit.drop1(test="lrt") if linear else fit.drop1()
+    if term in list(fixed["term"]):
+        return lambda one: _row(one.drop1(test="lrt") if linear else one.drop1(), term, "p_value")
+    random = fit.ranova()
+    if term in list(random["term"]):
+        return lambda one: _row(one.ranova(), term, "p_mixture")
+    known = [name for name in [*fixed["term"], *random["term"]] if name != "<none>"]
+    raise DataError(f"term={term!r} cannot be left out by itself; those that can are {', '.join(map(repr, known))}")
+
+
+def _row(table: Any, term: str, column: str) -> float:
+    terms: Any = list(table["term"])
+    return float(np.asarray(table[column])[terms.index(term)])
