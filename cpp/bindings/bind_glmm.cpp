@@ -1,4 +1,5 @@
 #include <limits>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
@@ -59,6 +60,14 @@ struct Model {  // keeps the arrays alive while the core reads them
     Dense offset;
     std::vector<Dense> kept;
     std::unique_ptr<me::Glmm> glmm;
+    std::unique_ptr<std::mutex> guard = std::make_unique<std::mutex>();  // evaluations write into the plans of the model
+};
+
+// One evaluation at a time. The interpreter's lock is let go first: a family written in Python takes it again.
+struct Alone {
+    explicit Alone(Model &model) : lock(*model.guard) {}
+    nb::gil_scoped_release release;
+    std::lock_guard<std::mutex> lock;
 };
 
 std::shared_ptr<me::Kernel> make_kernel(const std::string &name, const Dense &y, const Dense &w, double constant) {
@@ -165,7 +174,7 @@ void register_glmm(nb::module_ &m) {
                 const auto from = starting_modes(*self.glmm, theta, beta, start);
                 me::GlmmPoint e;
                 {
-                    nb::gil_scoped_release release;
+                    const Alone alone(self);
                     e = self.glmm->evaluate(to_vector(theta), to_vector(beta), t, from,
                                             {joint, expected, gradient, tolerance, 100, curvature});
                 }
@@ -180,7 +189,7 @@ void register_glmm(nb::module_ &m) {
                 if (from.empty()) throw std::invalid_argument("a start is needed");
                 me::LinearStart found;
                 {
-                    nb::gil_scoped_release release;
+                    const Alone alone(self);
                     found = self.glmm->linear_start(to_vector(theta), to_vector(beta), t, from, tolerance);
                 }
                 if (!found.ok) return nb::none();
@@ -198,7 +207,7 @@ void register_glmm(nb::module_ &m) {
                 if (steps.shape(0) != m || from.empty()) throw std::invalid_argument("steps or start have the wrong length");
                 std::vector<double> found;
                 {
-                    nb::gil_scoped_release release;
+                    const Alone alone(self);
                     found = self.glmm->hessian(to_vector(theta), to_vector(beta), t, from, to_vector(steps),
                                                {joint, expected, true}, n_threads);
                 }
@@ -218,7 +227,7 @@ void register_glmm(nb::module_ &m) {
                 const me::Rule rule{blocks[0].k, {nodes.data(), nodes.data() + nodes.size()}, to_vector(log_weights)};
                 me::GlmmPoint e;
                 {
-                    nb::gil_scoped_release release;
+                    const Alone alone(self);
                     e = me::quadrature(*self.glmm, rule, to_vector(theta), to_vector(beta), t, from, tolerance);
                 }
                 return to_dict(*self.glmm, std::move(e), true, false);

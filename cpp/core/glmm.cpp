@@ -120,10 +120,14 @@ bool Glmm::find_mode(State &state, const Factors<double> &factors, double t, con
         whole.beta = options.joint ? sweep.root.beta : state.beta;
         if (options.joint) out.XVX = sweep.root.XVX;
         predict(whole);
-        double gain = 0.0;  // twice what the whole step promises, by the slope of the objective along it
-        for (std::int64_t r = 0; r < rows_.n; ++r) gain += d_.d1[r] * (whole.eta[r] - state.eta[r]);
+        double gain = 0.0, summands = 0.0;  // twice what the whole step promises, by the slope of the objective along it
+        for (std::int64_t r = 0; r < rows_.n; ++r) {
+            const double part = d_.d1[r] * (whole.eta[r] - state.eta[r]);
+            gain += part;
+            summands += std::abs(part);
+        }
         gain -= dot(state.s, whole.b) - dot(state.s, state.b);
-        if (!std::isfinite(gain) || gain < -1e-8) {
+        if (!std::isfinite(gain) || gain < -1e-8 - 1e-10 * summands) {
             if (!close) return false;
             close = false;
             continue;

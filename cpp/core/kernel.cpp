@@ -12,22 +12,44 @@ void RowDerivatives::resize(std::int64_t n, bool dispersion) {
 }
 
 BinomialLogit::BinomialLogit(std::int64_t n, const double *y, const double *w, double constant)
-    : n_(n), y_(y), w_(w), constant_(constant), single_(!w || std::all_of(w, w + n, [](double x) { return x == 1.0; })) {}
+    : n_(n), y_(y), w_(w), constant_(constant),
+      single_(std::all_of(w, w + n, [](double x) { return x == 1.0; }) && std::all_of(y, y + n, [](double x) { return x == 0.0 || x == 1.0; })) {
+    if (single_) return;
+    logit_.resize(n);
+    saturated_.assign(n, 0.0);
+    for (std::int64_t i = 0; i < n; ++i) {
+        logit_[i] = std::log(y[i]) - std::log1p(-y[i]);  // infinite at 0 and 1
+        if (y[i] > 0.0 && y[i] < 1.0) saturated_[i] = y[i] * std::log(y[i]) + (1.0 - y[i]) * std::log1p(-y[i]);
+    }
+}
+
+// With e = e^-|eta|: y log mu + (1 - y) log(1 - mu) = y eta - max(eta, 0) - log(1 + e), less the same at mu = y; near it, with
+// d = eta - logit y, this is y d - log(1 + y (e^d - 1)).
+double BinomialLogit::relative_loglik(std::int64_t i, double eta, double e) const {
+    const double d = eta - logit_[i];
+    if (std::abs(d) < 0.5) return y_[i] * d - std::log1p(y_[i] * std::expm1(d));
+    return y_[i] * eta - (eta > 0.0 ? eta : 0.0) - std::log1p(e) - saturated_[i];
+}
 
 double BinomialLogit::operator()(const double *eta, double, int order, RowDerivatives &out) const {
     double sum = constant_, product = 1.0;  // of the 1 + e^-|eta|: one logarithm for many rows
     for (std::int64_t i = 0; i < n_; ++i) {
-        // e^-|eta| keeps both tails: y log mu + (1 - y) log(1 - mu) = y eta - max(eta, 0) - log(1 + e^-|eta|).
-        const double e = std::exp(-std::abs(eta[i])), w = single_ ? 1.0 : w_[i], linear = y_[i] * eta[i] - (eta[i] > 0.0 ? eta[i] : 0.0);
-        if (out.by_row || !single_) {
-            out.loglik[i] = w * (linear - std::log1p(e));
+        const double e = std::exp(-std::abs(eta[i])), w = single_ ? 1.0 : w_[i];
+        if (!single_) {
+            out.loglik[i] = w * relative_loglik(i, eta[i], e);
             sum += out.loglik[i];
         } else {
-            sum += linear;
-            product *= 1.0 + e;
-            if ((i & 511) == 511) {
-                sum -= std::log(product);
-                product = 1.0;
+            const double linear = y_[i] * eta[i] - (eta[i] > 0.0 ? eta[i] : 0.0);
+            if (out.by_row) {
+                out.loglik[i] = linear - std::log1p(e);
+                sum += out.loglik[i];
+            } else {
+                sum += linear;
+                product *= 1.0 + e;
+                if ((i & 511) == 511) {
+                    sum -= std::log(product);
+                    product = 1.0;
+                }
             }
         }
         if (order == 0) continue;
@@ -41,14 +63,31 @@ double BinomialLogit::operator()(const double *eta, double, int order, RowDeriva
     return sum - std::log(product);
 }
 
+PoissonLog::PoissonLog(std::int64_t n, const double *y, const double *w, double constant)
+    : n_(n), y_(y), w_(w), constant_(constant), log_y_(n) {
+    for (std::int64_t i = 0; i < n; ++i) log_y_[i] = std::log(y[i]);
+}
+
+// y eta - mu less the same at mu = y: with d = eta - log y it is y (d - (e^d - 1)), and y - mu = -y (e^d - 1).
 double PoissonLog::operator()(const double *eta, double, int order, RowDerivatives &out) const {
     double sum = constant_;
     for (std::int64_t i = 0; i < n_; ++i) {
-        const double mu = std::exp(eta[i]), w = w_ ? w_[i] : 1.0;
-        out.loglik[i] = w * (y_[i] * eta[i] - mu);
+        const double w = w_[i], d = eta[i] - log_y_[i];
+        double mu, relative, rest;  // rest: y - mu
+        if (std::abs(d) < 0.5) {
+            const double excess = std::expm1(d);
+            relative = y_[i] * (d - excess);
+            rest = -y_[i] * excess;
+            mu = y_[i] - rest;
+        } else {
+            mu = std::exp(eta[i]);
+            rest = y_[i] - mu;
+            relative = y_[i] > 0.0 ? y_[i] * d + rest : rest;
+        }
+        out.loglik[i] = w * relative;
         sum += out.loglik[i];
         if (order == 0) continue;
-        out.d1[i] = w * (y_[i] - mu);
+        out.d1[i] = w * rest;
         out.d2[i] = out.d3[i] = -w * mu;
         out.expected[i] = out.d_expected[i] = w * mu;
     }

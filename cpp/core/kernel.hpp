@@ -26,7 +26,8 @@ class Kernel {
     virtual double operator()(const double *eta, double t, int order, RowDerivatives &out) const = 0;
 };
 
-// Binomial proportions y of w trials with the logit link; `constant` is the sum of the logs of the binomial coefficients.
+// Binomial proportions y of w trials with the logit link. Row by row the log-density is taken relative to that at the
+// mean y, which keeps its digits where there are many trials; `constant` is the sum of those.
 class BinomialLogit : public Kernel {
   public:
     BinomialLogit(std::int64_t n, const double *y, const double *w, double constant);
@@ -34,16 +35,19 @@ class BinomialLogit : public Kernel {
     double operator()(const double *eta, double t, int order, RowDerivatives &out) const override;
 
   private:
+    double relative_loglik(std::int64_t i, double eta, double e) const;
+
     std::int64_t n_;
     const double *y_, *w_;
     double constant_;
-    bool single_;  // every weight is 1
+    bool single_;                           // every row is one trial
+    std::vector<double> logit_, saturated_;  // of y, if there are rows of several trials
 };
 
-// Poisson counts y with weights w and the log link; `constant` is the sum of -w log(y!).
+// Poisson counts y with weights w and the log link, in the same way.
 class PoissonLog : public Kernel {
   public:
-    PoissonLog(std::int64_t n, const double *y, const double *w, double constant) : n_(n), y_(y), w_(w), constant_(constant) {}
+    PoissonLog(std::int64_t n, const double *y, const double *w, double constant);
     bool has_dispersion() const override { return false; }
     double operator()(const double *eta, double t, int order, RowDerivatives &out) const override;
 
@@ -51,6 +55,7 @@ class PoissonLog : public Kernel {
     std::int64_t n_;
     const double *y_, *w_;
     double constant_;
+    std::vector<double> log_y_;
 };
 
 }  // namespace me

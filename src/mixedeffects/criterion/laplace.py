@@ -239,13 +239,10 @@ def _kernel_name(family: Family[Any]) -> str | None:
 def _kernel(
     family: Family[Any], y: NDArray[np.float64], w: NDArray[np.float64]
 ) -> tuple[str | Callable[..., tuple[Any, ...]], float]:
-    """The compiled twin of a family with what it leaves of the log-likelihood's constants, or the family itself."""
+    """The compiled twin of a family with the log-likelihood at the best means, or the family itself."""
     name = _kernel_name(family)
-    if name == "binomial_logit" and (w == 1.0).all() and np.isin(y, (0.0, 1.0)).all():
-        return name, 0.0
-    if name is not None:
-        left = np.log(2.0) if name == "binomial_logit" else 1.0  # what the compiled twin has at eta = 0, for weight 1
-        return name, float(family.loglik(y, np.zeros(len(y)), w, 0.0).sum() + left * w.sum())
+    if name is not None and isinstance(family, Binomial | Poisson):
+        return name, float(family.saturated(y, w).sum())
 
     def rows(eta: NDArray[np.float64], t: float, order: int) -> tuple[Any, ...]:
         loglik = family.loglik(y, eta, w, t)

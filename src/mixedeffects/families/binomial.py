@@ -46,10 +46,14 @@ class Binomial(Family[UnitLink]):
     def __init__(self, link: str | Link = "logit") -> None:
         super().__init__(link)
 
-    def _loglik(self, y: Vector, eta: Vector, w: Vector, t: Vector) -> Vector:
+    def saturated(self, y: Vector, w: Vector) -> Vector:
+        """Return the log-densities at the best means, the proportions themselves, (n,)."""
         yes = _successes(y, w)
+        return saturated_binomial(yes, w - yes)
+
+    def _loglik(self, y: Vector, eta: Vector, w: Vector, t: Vector) -> Vector:
         log_p, log_q = self.link.log_mean(eta).value, self.link.log_complement(eta).value
-        return saturated_binomial(yes, w - yes) - _half_deviance(y, w, log_p, log_q)
+        return self.saturated(y, w) - _half_deviance(y, w, log_p, log_q)
 
     def _derivatives(self, y: Vector, eta: Vector, w: Vector, t: Vector) -> Derivatives:
         a, b = self.link.log_mean(eta), self.link.log_complement(eta)

@@ -44,9 +44,13 @@ class Poisson(Family[PositiveLink]):
     def __init__(self, link: str | Link = "log") -> None:
         super().__init__(link)
 
+    def saturated(self, y: Vector, w: Vector) -> Vector:
+        """Return the log-densities at the best means, the counts themselves, (n,)."""
+        return w * saturated_poisson(y)
+
     def _loglik(self, y: Vector, eta: Vector, w: Vector, t: Vector) -> Vector:
         lost = half_deviance(y, self.link.inverse(eta), self.link.log_mean(eta).value)
-        return w * (saturated_poisson(y) - lost)
+        return self.saturated(y, w) - w * lost
 
     def _derivatives(self, y: Vector, eta: Vector, w: Vector, t: Vector) -> Derivatives:
         a, mean = self.link.log_mean(eta), self.link.derivatives(eta)

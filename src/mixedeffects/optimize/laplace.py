@@ -16,7 +16,7 @@ from mixedeffects.optimize.quasi_newton import descend
 from mixedeffects.optimize.record import Known, Optimum, TracePoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,8 +32,10 @@ _ROUNDING = 1e-14  # decrement that no step could improve
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
-_LEAST_START = 0.1  # diagonal of a factor in the working columns, to begin with
-_WILD = 20.0  # entry of a starting factor in the working columns that is not to be believed
+_LEAST_START = 0.1  # diagonal of a factor in the working columns, to begin with; in units of the linear predictor
+_WILD = 20.0  # entry of such a factor that is not to be believed
+_SCALES = (1.0, 0.1, 0.01)  # of the factors from which the first mode is looked for
+_WITHOUT_UNIT = ("logit", "probit", "cloglog", "cauchit", "log")  # links whose linear predictor has no unit
 _INNER_ROUGH = 1e-2  # what one more inner step may gain while a start is looked for
 _LINEAR_ROUGH = 0.3  # the same for the linear model before it, and what one more step of its search may gain
 _WORTH_A_THREAD = 5000  # rows times parameters
@@ -81,7 +83,7 @@ class _Count:
         self, x: NDArray[np.float64], point: LaplacePoint, curvature: NDArray[np.float64], n_threads: int
     ) -> NDArray[np.float64]:
         """Exact Hessian, with steps of a size that goes with the parameters' uncertainty."""
-        step = _STEP / np.sqrt(_diagonal(curvature))
+        step = _STEP / np.sqrt(_diagonal(curvature, self.criterion.sizes))
         for shorter in (1.0, 1.0 / 32.0):  # a mean that cannot be may lie next to the minimum
             self.n += 2 * len(x)
             found = self.criterion.hessian(x, point, shorter * step, n_threads)
@@ -118,26 +120,25 @@ def minimize_laplace(
 
     Notes
     -----
-    The linear mixed model at the mode for theta = identity gives a start for the fast approximation, and that one for
+    The linear mixed model at the mode for Lambda = unit I gives a start for the fast approximation, and that one for
     all parameters; a trust region with learnt curvature
     leads close to the minimum, and Newton steps with the exact Hessian to it. A covariance matrix that is nearly
     singular is made so where that costs nothing.
     """
     # Only a start is wanted of the fast approximation, unless it is the criterion itself.
     fast = _Count(criterion if criterion.joint else criterion.with_joint(True, inner=_INNER_ROUGH))
-    start, curvature = _start(criterion, control)
-    near = _first(criterion, start)
-    if control.start is None:
-        start, near = _from_linear(criterion, start, near)
-    found = descend(
-        fast,
-        start,
-        curvature,
-        tolerance=_ROUGH,
-        max_evaluations=control.max_evaluations,
-        near=near,
-        renewed=_with_information,
-    )
+    for start, curvature, near in _starts(criterion, control):
+        found = descend(
+            fast,
+            start,
+            curvature,
+            tolerance=_ROUGH,
+            max_evaluations=control.max_evaluations,
+            near=near,
+            renewed=_with_information,
+        )
+        if np.isfinite(found.point.value):
+            break
     if not np.isfinite(found.point.value):
         raise ConvergenceError(
             "the response has no mode at the starting value: the inner iteration fails. Look for a response that the "
@@ -167,29 +168,40 @@ def minimize_laplace(
     return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
 
 
-def _start(criterion: Criterion, control: Control) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Theta and t to begin with, and a first curvature."""
-    layout = criterion.layout
-    if control.start is None:
-        theta = layout.theta([np.eye(k) for k in layout.widths])
-    else:
+def _starts(
+    criterion: Criterion, control: Control
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], LaplacePoint]]:
+    """Starts (theta, t) one after another, each with a first curvature and where its inner iteration begins.
+
+    The unit is the error of the linear predictor in one row, 1 / sqrt(W): a start that is far wider has means that no
+    data have, where links with units (identity, inverse) end.
+    """
+    layout, design, family = criterion.layout, criterion.design, criterion.family
+    level = np.full(design.nobs, float(family.link.link(np.array([design.y.mean()]))[0]))
+    t = family.dispersion_start(design.y, np.full(design.nobs, design.y.mean()), np.ones(design.nobs))
+    weight = family.derivatives(design.y, level, design.row_weights, t).expected.mean()
+    unit = float(1.0 / np.sqrt(weight)) if np.isfinite(weight) and weight > 0.0 else 1.0
+    unit = min(unit, 1.0) if family.link.name in _WITHOUT_UNIT else unit
+    levels = [layout.n_levels[block] for block, _, _ in layout.entries()]
+    curvature = np.diag([2.0 * J / unit**2 for J in levels] + [0.5 * design.nobs] * criterion.sizes[2])
+    rest = np.full(criterion.sizes[2], t)
+    if control.start is not None:
         given = layout.factors(np.asarray(control.start, dtype=np.float64))
         factors = [lower_factor(transformed(T, L)) for T, L in zip(criterion.basis.T, given, strict=True)]
-        theta = layout.theta([_lifted(L) for L in factors])
-    levels = [layout.n_levels[block] for block, _, _ in layout.entries()]
-    curvature = [2.0 * J for J in levels]
-    if criterion.family.has_dispersion:
-        design = criterion.design
-        mu = np.full(design.nobs, design.y.mean())
-        theta = np.append(theta, criterion.family.dispersion_start(design.y, mu, np.ones(design.nobs)))
-        curvature.append(0.5 * design.nobs)
-    return theta, np.diag(curvature)
+        start = np.concatenate([layout.theta([_lifted(L, unit) for L in factors]), rest])
+        yield start, curvature, _first(criterion, start)
+        return
+    for scale in _SCALES:
+        start = np.concatenate([layout.theta([scale * unit * np.eye(k) for k in layout.widths]), rest])
+        near = _first(criterion, start)
+        begin, near = _from_linear(criterion, start, near, unit)
+        yield begin, curvature, near
 
 
 def _from_linear(
-    criterion: Criterion, start: NDArray[np.float64], near: LaplacePoint
+    criterion: Criterion, start: NDArray[np.float64], near: LaplacePoint, unit: float
 ) -> tuple[NDArray[np.float64], LaplacePoint]:
-    """The estimates of the linear model that stands for this one at the mode, in place of Lambda = I."""
+    """The estimates of the linear model that stands for this one at the mode, in place of the given start."""
     d, layout = criterion.layout.n_theta, criterion.layout
     t = float(start[d]) if len(start) > d else 0.0
     found = criterion.core.linear_start(start[:d], near.raw["beta"], t, near.raw["s"], _LINEAR_ROUGH)
@@ -197,15 +209,18 @@ def _from_linear(
         return start, near
     theta, beta, s = found
     factors = [lower_factor(L) for L in layout.factors(theta)]
-    if not all(np.isfinite(L).all() and np.abs(L).max(initial=0.0) < _WILD for L in factors):
+    if not all(np.isfinite(L).all() and np.abs(L).max(initial=0.0) < _WILD * max(unit, 1.0) for L in factors):
         return start, near
-    theta = layout.theta([_lifted(L) for L in factors])
-    return np.concatenate([theta, start[d:]]), replace(near, raw={"beta": beta, "s": s})
+    lifted = [_lifted(L, unit) for L in factors]
+    if any((new != old).any() for new, old in zip(lifted, factors, strict=True)):
+        s = near.raw["s"]  # b = S s would be far off with another S
+    return np.concatenate([layout.theta(lifted), start[d:]]), replace(near, raw={"beta": beta, "s": s})
 
 
-def _lifted(L: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lifted(L: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
     """The factor without zero pivots: the criterion is even in a column of zeros, where a search would stay."""
-    return np.asarray(L + np.diag(np.where(np.diag(L) < _LEAST_START, _LEAST_START, 0.0)), dtype=np.float64)
+    least = _LEAST_START * unit
+    return np.asarray(L + np.diag(np.where(np.diag(L) < least, least, 0.0)), dtype=np.float64)
 
 
 def _first(criterion: Criterion, start: NDArray[np.float64]) -> LaplacePoint:
@@ -261,12 +276,19 @@ def _canonical(
         slopes = null_derivatives(layout, candidate, trial.raw["G"]) if np.isfinite(trial.value) else (-1.0,)
         if trial.value <= point.value + _FREE and all(slope is None or slope >= 0.0 for slope in slopes):
             return moved, trial
-    return canonical, point if np.array_equal(canonical, x) else function(canonical, point)
+    if np.array_equal(canonical, x):
+        return canonical, point
+    same = function(canonical, point)
+    return (canonical, same) if np.isfinite(same.value) else (x, point)
 
 
-def _diagonal(B: NDArray[np.float64]) -> NDArray[np.float64]:
+def _diagonal(B: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:
+    """Sizes of the curvature; what has next to none gets a millionth of the largest of its kind: theta, beta or t."""
     diagonal = np.abs(np.diag(B))
-    return np.asarray(np.maximum(diagonal, 1e-6 * diagonal.max()), dtype=np.float64)
+    kinds = np.repeat(np.arange(len(sizes)), sizes)
+    largest = np.array([diagonal[kinds == kind].max(initial=0.0) for kind in range(len(sizes))])
+    largest[largest == 0.0] = largest.max(initial=1e-300)
+    return np.asarray(np.maximum(diagonal, 1e-6 * largest[kinds]), dtype=np.float64)
 
 
 def _minimum(
@@ -293,7 +315,7 @@ def _minimum(
     )
     free = np.array([L[c, c] != 0.0 for L in working for c in range(len(L)) for _ in range(c, len(L))], dtype=bool)
     free = np.concatenate([free, np.ones(len(x) - d, dtype=bool)])
-    scale = np.sqrt(_diagonal(hessian))
+    scale = np.sqrt(_diagonal(hessian, criterion.sizes))
     values = np.linalg.eigvalsh((hessian / np.outer(scale, scale))[np.ix_(free, free)])
     rises = all(b.derivative >= 0.0 for b in boundary)
     least = float(values[0]) if free.any() else np.inf
@@ -339,7 +361,9 @@ class _Held:
         """Exact Hessian by central differences of the exact gradient, (m, m)."""
         if not len(x):
             return np.empty((0, 0))
-        return hessian_by_differences([lambda at: self(at, point).gradient], x, _STEP / np.sqrt(_diagonal(curvature)))
+        d, p, dispersion = self.criterion.sizes
+        step = _STEP / np.sqrt(_diagonal(curvature, (d - len(self.theta), p, dispersion)))
+        return hessian_by_differences([lambda at: self(at, point).gradient], x, step)
 
 
 def laplace_at_theta(
@@ -369,7 +393,7 @@ def laplace_at_theta(
         If there is no mode at the theta.
     """
     theta, (d, p, _) = _given_theta(criterion, control), criterion.sizes
-    start, B = _start(criterion, control)
+    start, B, _ = next(_starts(criterion, control))
     fast = held = _Held(criterion if criterion.joint else criterion.with_joint(True), theta)
     most = control.max_evaluations
     found = descend(fast, start[d:], B[d:, d:], tolerance=_ROUGH, near=_first(criterion, start), max_evaluations=most)
