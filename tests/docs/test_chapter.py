@@ -1,4 +1,4 @@
-"""The course in docs/chapter: every item of the text is there once, its cells run, and what the pages say is what they compute."""
+"""The course in docs/chapter: every item of the text is there once, the cells run, and the pages state what they give."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_example_23_1_small_areas():
     assert page.respondents.shape == (1000, 2)
     assert page.by_county["size"].min() == 4
     assert page.by_county["std_error"].max() == 1.0
-    assert 90 < page.by_county["size"].nlargest(3).min()
+    assert page.by_county["size"].nlargest(3).min() > 90
 
 
 def test_example_23_2_sleep_study():
@@ -386,8 +386,10 @@ def test_exercise_23_2_cupping():
     assert (len(page.difference), (page.difference < 0).sum()) == (31, 13)
     # The mean of a mark's ratings is all that a model with an intercept for each mark uses.
     lines = page.rows
-    assert [round(lines[name]["p, all conditions"], 3) for name in ("condition by subject", "with sessions")] == [0.010, 0.024]
+    overall = [round(lines[name]["p, all conditions"], 3) for name in ("condition by subject", "with sessions")]
+    assert overall == [0.010, 0.024]
     honest = [lines[name]["statistic"] for name in lines if name != "published"]
     assert 2.7 < min(honest) < max(honest) < 3.15
     averaged = me.lmer("Healing ~ Condition + (1 | Subject)", page.averages).coef_table("kenward-roger")
-    assert averaged.set_index("term")["std_error"]["Condition[T.56]"] == pytest.approx(lines["marks"]["std_error"], rel=1e-4)
+    std_error = averaged.set_index("term")["std_error"]["Condition[T.56]"]
+    assert std_error == pytest.approx(lines["marks"]["std_error"], rel=1e-4)
