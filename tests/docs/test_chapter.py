@@ -1,4 +1,4 @@
-"""The course in docs/chapter: every item of the text is there once, the cells run, and the pages state what they give."""
+"""The course in docs/chapter: every item of the text is there once, and the pages state what their cells give."""
 
 from __future__ import annotations
 
