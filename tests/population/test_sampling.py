@@ -291,3 +291,49 @@ class TestRefitEstimates:
         fit = me.lmer(FORMULA, sample.sample_y(rng=2), control=me.Control(fixed_theta=[1.0]))
         with pytest.raises(me.MixedEffectsError, match="nothing to refit"):
             fit.refit_estimates(np.ones((60, 1)))
+
+
+class TestOtherData:
+    """A fit to other rows, or to the same ones in another order, would get responses that belong to other predictors."""
+
+    @pytest.mark.parametrize("fn", ["estimates", coefficients])
+    @pytest.mark.parametrize("fixed_x", [True, False])
+    def test_another_order_of_rows(self, sample, fn, fixed_x):
+        fit = me.lmer(FORMULA, sample.sample_y(rng=1).sort_values("x"))
+        with pytest.raises(me.DataError, match="the fit is not to this sample: in row 0 its 'x' is "):
+            sampling_distribution(fit, sample, fn, nsim=1, fixed_x=fixed_x)
+
+    def test_other_groups(self, sample):
+        data = sample.sample_y(rng=1)
+        fit = me.lmer(FORMULA, data.assign(g=data["g"].astype(str).to_numpy()[::-1]))
+        with pytest.raises(me.DataError, match="in row 0 its 'g' is '10' and the sample's '1'"):
+            sampling_distribution(fit, sample, nsim=1)
+
+    def test_changed_predictors_and_a_data_frame(self, sample, fit):
+        data = sample.sample_y(rng=1)
+        other = me.lmer(FORMULA, data.assign(x=data["x"] - 1))
+        with pytest.raises(me.DataError, match="its predictors unchanged"):
+            sampling_distribution(other, sample, nsim=1)
+        with pytest.raises(me.DataError, match="the fit is not to this sample"):
+            sampling_distribution(fit, data.sort_values("x"), nsim=1, population=sample.population)
+
+    def test_rows_that_were_left_out_are_no_difference(self, sample):
+        data = sample.sample_y(rng=1)
+        data = data.assign(y=data["y"].where(np.arange(60) != 3), g=data["g"].astype(str))
+        with pytest.warns(me.DroppedRowsWarning):
+            fit = me.lmer(FORMULA, data)
+        found = sampling_distribution(fit, sample, lambda one: {"n": one.nobs}, nsim=1, rng=1)
+        assert found["n"].tolist() == [59, 60]
+
+    def test_alternatives(self, sample, fit):
+        data = sample.sample_y(rng=1)
+        null = me.lmer("y ~ 1 + (1 | g)", data)
+        with pytest.raises(me.DataError, match="different responses"):
+            parametric_boot_distribution(null, me.lmer(FORMULA, data.sort_values("x")), nsim=1)
+        same = data.assign(y=np.tile([0.0, 1.0, 3.0, 0.0, 1.0, 3.0], 10))
+        shuffled = same.assign(x=same["x"].to_numpy()[::-1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", me.SingularFitWarning)
+            one, two = me.lmer(FORMULA, same), me.lmer(FORMULA, shuffled)
+        with pytest.raises(me.DataError, match="different values of 'x'"):
+            parametric_boot_distribution(one, two, nsim=1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import mixedeffects as me
 from mixedeffects.errors import DataError
+from mixedeffects.population.matching import check_same_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,13 +82,11 @@ def refits_of(fit: Any, sample: Sample) -> Refits:
     Raises
     ------
     DataError
-        If the fit has other rows than the sample.
+        If the fit has other rows or predictors than the sample.
     """
     if not is_fit(fit):
         return Refits(sample=sample, fit_frame=fit)
-    rows = fit.model.n_rows_given
-    if rows != sample.n:
-        raise DataError(f"the fit has {rows} rows of data and the sample {sample.n}; give the sample that was fitted")
+    check_same_rows(fit, sample)
     return Refits.of(sample, lambda frame: same_model(fit, frame), fit, fit.model.formula)
 
 

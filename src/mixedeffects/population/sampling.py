@@ -9,6 +9,7 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import ConvergenceError, DataError
+from mixedeffects.population.matching import different_data
 from mixedeffects.population.model import Population
 from mixedeffects.population.refits import Tally, attempt, checked_count, is_fit, quiet, refits_of
 from mixedeffects.population.samples import Sample
@@ -59,7 +60,7 @@ def sampling_distribution(
     Raises
     ------
     DataError
-        For data that are no sample, or have other rows than the fit.
+        For data that are no sample, or have other rows or predictors than the fit, or another order of rows.
     ConvergenceError
         If no sample could be fitted.
 
@@ -133,7 +134,7 @@ def parametric_boot_distribution(
     Raises
     ------
     DataError
-        If there is no fit, or the two have different rows.
+        If there is no fit, or the two have different rows, responses or predictors.
     ConvergenceError
         If no simulated response could be fitted.
 
@@ -151,8 +152,12 @@ def parametric_boot_distribution(
     for name, one in (("fit", fit), ("alternative", other)):
         if not is_fit(one):
             raise DataError(f"{name} must be a fit of lmer or glmer, not {type(one).__name__}")
-    if len(fit.rows) != len(other.rows) or np.any(fit.rows != other.rows):
-        raise DataError(f"alternative has {other.nobs} rows and fit {fit.nobs}; both must be fitted to the same ones")
+    differs = different_data(fit, other)
+    if differs is not None:
+        raise DataError(
+            f"alternative and fit have different {differs} ({other.nobs} and {fit.nobs} rows); both must be fitted to "
+            "the same ones, in the same order"
+        )
     streams = np.random.default_rng(rng).spawn(nsim)
     if fn == "estimates" and isinstance(fit, me.LmmResult) and isinstance(other, me.LmmResult):
         return _estimates(other, [fit.simulate(1, rng=stream)[:, 0] for stream in streams], with_fit=False)
