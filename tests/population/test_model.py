@@ -48,6 +48,8 @@ def test_the_repr_lists_the_variables():
         (lambda: population(), "one variable or more"),
         (lambda: population(x="normal"), "x='normal' is no variable; write predictor"),
         (lambda: population(rng=X), "cannot be named 'rng'"),
+        (lambda: population(pi=X), "cannot be named 'pi', which is a constant in expressions"),
+        (lambda: population(p=predictor("normal", names=["pi"])), "cannot be named 'pi'"),
         (
             lambda: population(county=GROUP, y=response(lambda county_: 1, error_scale=1)),
             r"response 'y', lambda county_: ...: there is no variable 'county_' in the population, which has "

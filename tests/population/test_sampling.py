@@ -120,6 +120,43 @@ def test_a_frame_with_its_population(design):
     assert found.equals(same)
 
 
+def test_effects_of_the_population_belong_to_the_levels_of_the_data():
+    """Text in the data has its levels in another order than the factor that was drawn, and perhaps fewer."""
+    pop = population(
+        g=predictor(rfactor, levels=["mid", "low", "high"]),
+        x=predictor("normal"),
+        y=response("x", random=random_effects("g", sd=3, redraw="never", rng=1), error_scale=0.1),
+    )
+    sample = pop.sample_x(60, rng=1)
+    data = sample.sample_y()
+    for given in (data, data.assign(g=data["g"].astype(str)), data[data["g"] != "mid"].reset_index(drop=True)):
+        fit = me.lmer("y ~ x + (1 | g)", given)
+        found = sampling_distribution(
+            lambda frame: (frame["y"] - frame["x"]).groupby(frame["g"].astype(str)).mean(),
+            given,
+            nsim=1,
+            rng=2,
+            population=pop,
+        )
+        effects = sample.effects()["g"].set_index("level")["Intercept"]
+        for level in found.columns.drop(".sample"):
+            assert found[level][0] == pytest.approx(effects[level], abs=0.15)
+        assert sampling_distribution(fit, given, coefficients, nsim=1, rng=2, population=pop).shape == (2, 3)
+
+
+@pytest.mark.parametrize("option", ["weights", "offset"])
+def test_weights_and_offsets_that_are_drawn(option, design):
+    """Another response as weights or offset is another one in every sample."""
+    pop = population(**dict(design.variables), w=response(1.0, family="gamma", dispersion=0.5, link="log"))
+    sample = pop.sample_x(60, rng=1)
+    fit = me.lmer(FORMULA, sample.sample_y(), **{option: "w"})
+    found = sampling_distribution(fit, sample, coefficients, nsim=2, rng=3)
+    by_hand = me.lmer(FORMULA, sample.sample_y(np.random.default_rng(3).spawn(1)[0]), **{option: "w"})
+    assert found.loc[1, "x"] == pytest.approx(by_hand.fixef["x"], rel=1e-9)
+    fast = sampling_distribution(fit, sample, "estimates", nsim=2, rng=3)
+    assert fast.loc[1, "x"] == pytest.approx(by_hand.fixef["x"], rel=1e-9)
+
+
 def test_responses_that_the_formula_changes(sample):
     """Not the response as it is drawn: every sample is fitted from its frame."""
     fit = me.lmer("exp(y) ~ x + (1 | g)", sample.sample_y(rng=1))

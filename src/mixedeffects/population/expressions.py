@@ -29,7 +29,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     )
 }
 _ARGUMENTS = {"minimum": 2, "maximum": 2, "where": 3}  # all others have one; one more would be written into
-_CONSTANTS = {"pi": np.pi}
+CONSTANTS = {"pi": np.pi}  # of text; no variable can have these names
 _SYNTAX = (
     *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Load, ast.Constant),
     *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.UAdd, ast.USub, ast.Invert),
@@ -199,7 +199,7 @@ def _from_text(text: str, what: str) -> Expression:
     names: dict[str, None] = {}
     for node in ast.walk(tree):
         _check(node, text, what, called)
-        if isinstance(node, ast.Name) and id(node) not in called and node.id not in _CONSTANTS:
+        if isinstance(node, ast.Name) and id(node) not in called and node.id not in CONSTANTS:
             names[node.id] = None
 
     def call(**values: Any) -> Any:
@@ -254,7 +254,7 @@ def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
         case ast.Constant():
             return node.value
         case ast.Name():
-            return _CONSTANTS[node.id] if node.id in _CONSTANTS else values[node.id]
+            return CONSTANTS[node.id] if node.id in CONSTANTS else values[node.id]
         case ast.UnaryOp():
             return _OPERATIONS[type(node.op)](_evaluate(node.operand, values))
         case ast.BinOp():

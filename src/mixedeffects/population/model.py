@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
-from mixedeffects.population.expressions import GIVEN, check_known
+from mixedeffects.population.expressions import CONSTANTS, GIVEN, check_known
 from mixedeffects.population.predictors import Predictor
 from mixedeffects.population.responses import Response
 from mixedeffects.population.samples import Sample, frame_kind
@@ -76,15 +76,39 @@ class Population:
                 if column in columns or (column != name and column in self.variables):
                     raise DataError(f"predictor {name!r}: the column {column!r} exists already; give others by names=")
                 columns[column] = values[column] = drawn
-        effects = {}
-        for name, response in self.responses.items():
-            effects[name] = tuple(
+        return self.sample_of(int(n), kind, values, columns, generator)
+
+    def sample_of(
+        self,
+        n: int,
+        kind: str,
+        values: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        generator: np.random.Generator,
+    ) -> Sample:
+        """Make a sample of given predictors, with the effects that all of its responses share.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows.
+        kind : {"pandas", "polars", "pyarrow", "dict"}
+            The library of its data frames.
+        values, columns : mapping of str to ndarray
+            As the sample has them.
+        generator : Generator
+            Source of the effects, and of what the sample draws later.
+        """
+        effects = {
+            name: tuple(
                 None if term.redraw == "sample_y" else term.draw(generator, term.levels(values).levels)
                 for term in response.random
             )
+            for name, response in self.responses.items()
+        }
         later = np.random.default_rng(generator.integers(2**32, size=8, dtype=np.uint32))
         return Sample(
-            population=self, n=int(n), kind=kind, values=values, columns=columns, kept_effects=effects, generator=later
+            population=self, n=n, kind=kind, values=values, columns=columns, kept_effects=effects, generator=later
         )
 
     def __repr__(self) -> str:
@@ -129,8 +153,13 @@ def population(**variables: Predictor | Response) -> Population:
     for name, one in variables.items():
         if not isinstance(one, Predictor | Response):
             raise DataError(f"{name}={one!r} is no variable; write predictor(...) or response(...)")
-        if name in GIVEN or name == "mu":
-            raise DataError(f"a variable cannot be named {name!r}, which functions of variables are given otherwise")
+        for column in (name, *((one.names or ()) if isinstance(one, Predictor) else ())):
+            if column in GIVEN or column == "mu":
+                raise DataError(
+                    f"a variable cannot be named {column!r}, which functions of variables are given otherwise"
+                )
+            if column in CONSTANTS:
+                raise DataError(f"a variable cannot be named {column!r}, which is a constant in expressions")
     owners = _owners(variables)
     reads = {name: _reads(name, one, owners, variables) for name, one in variables.items()}
     ordered = {name: variables[name] for name in _in_order(reads)}

@@ -45,10 +45,12 @@ class Refits:
     def of(cls, sample: Sample, fit_frame: Callable[[Any], Any], fit: Any, formula: me.Formula) -> Refits:
         """Use the design of a fit again where only the response that it takes as it is drawn changes.
 
-        A formula with log(y), or with another response among its variables, has another design for every draw.
+        A formula with log(y), or with another response among its variables, has another design for every draw; so
+        have weights or an offset that are a response.
         """
         name = formula.response.strip("`")
-        drawn = set(sample.population.responses) & set(formula.variables())
+        read = {*formula.variables(), fit.model.weights_name, fit.model.offset_name}
+        drawn = set(sample.population.responses) & read
         reusable = drawn == {name} and fit.nobs == sample.n
         return cls(
             sample=sample, fit_frame=fit_frame, template=fit if reusable else None, response=name if reusable else None

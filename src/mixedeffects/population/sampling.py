@@ -240,12 +240,4 @@ def _as_sample(data: Any, population: Population | None) -> Sample:
             values[name] = np.column_stack([columns[part] for part in parts])
     if any(term.redraw == "sample_x" for one in population.responses.values() for term in one.random):
         raise DataError("a data frame does not hold the random effects of its sample; give what sample_x returned")
-    return Sample(
-        population=population,
-        n=len(frame),
-        kind=empty.kind,
-        values=values,
-        columns=columns,
-        kept_effects=empty.kept_effects,
-        generator=empty.generator,
-    )
+    return population.sample_of(len(frame), empty.kind, values, columns, np.random.default_rng(0))
