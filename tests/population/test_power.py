@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import mixedeffects as me
-from mixedeffects.population import balanced, by_level, population, predictor, random_effects, response
+from mixedeffects.population import balanced, by_level, population, predictor, random_effects, response, rfactor
 from mixedeffects.population.power import wilson
 
 ARMS, CLUSTERS, ROWS = 3, 8, 5
@@ -114,6 +114,51 @@ def test_predictors_drawn_with_every_data_set():
     one = stream.spawn(40)[0]
     by_hand = me.lmer("y ~ x + (1 | g)", pop.sample_x(40, one).sample_y(one))
     assert redrawn.p_values[0, 0] == pytest.approx(by_hand.coef_table()["p_value"].iloc[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("test", ["f[T.b]", "f[T.c]", "f[T.c] = 0", "f[T.c] - f[T.b] = 0", "f", "lrt"])
+def test_data_sets_that_lack_a_level_are_counted_and_no_other_coefficient_is_tested(test):
+    """Without its first level, of 8 % of the rows, a factor's coefficients are differences from another one."""
+    pop = population(
+        g=predictor(balanced, each=6),
+        f=predictor(rfactor, levels=["a", "b", "c"], prob=[0.08, 0.46, 0.46]),
+        y=response(lambda f: by_level(f, {"a": 0, "b": 0, "c": 5}), random=random_effects("g", sd=1), error_scale=1),
+    )
+    term = {"term": "f"} if test == "lrt" else {}
+    found = me.power(pop, "y ~ f + (1 | g)", test=test, n=30, nsim=30, rng=3, fixed_x=False, **term)
+    stream = np.random.default_rng(3).spawn(1)[0]
+    pop.sample_x(30, stream)
+    stream.spawn(20)
+    lacks = np.array(["a" not in set(pop.sample_x(30, one).frame["f"]) for one in stream.spawn(30)])
+    assert 0 < lacks.sum() < 15
+    np.testing.assert_array_equal(np.isnan(found.p_values[0]), lacks)
+    assert found.failed[0] == lacks.sum()
+
+
+def test_a_first_data_set_without_a_level():
+    """Another one is taken that has all levels; where there is none the level is named."""
+    pop = population(
+        g=predictor(balanced, each=5),
+        f=predictor(rfactor, levels=["a", "b", "c"], prob=[0.08, 0.46, 0.46]),
+        y=response(0.0, random=random_effects("g", sd=1), error_scale=1),
+    )
+    starts = [seed for seed in range(40) if "a" not in _first_levels(pop, seed)]
+    found = me.power(pop, "y ~ f + (1 | g)", test="f[T.b]", n=20, nsim=10, rng=starts[0], fixed_x=False)
+    assert found.failed[0] < 10
+    with pytest.raises(me.DataError, match=r"of 20 rows none has the level 'd' of 'f'; larger n are needed"):
+        me.power(
+            population(**{**dict(pop.variables), "f": predictor(rfactor, levels=list("abcd"), prob=[0.4, 0.3, 0.3, 0.0])}),
+            "y ~ f + (1 | g)",
+            test="f[T.b]",
+            n=20,
+            nsim=2,
+            rng=1,
+            fixed_x=False,
+        )
+
+
+def _first_levels(pop, seed):
+    return set(pop.sample_x(20, np.random.default_rng(seed).spawn(1)[0]).frame["f"])
 
 
 def test_threads_do_not_matter():

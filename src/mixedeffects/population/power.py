@@ -12,8 +12,9 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import ConvergenceError, DataError
-from mixedeffects.population.diagnostics import fixed_variables
+from mixedeffects.population.factors import factor_of
 from mixedeffects.population.model import Population
+from mixedeffects.population.p_values import levels_of_fixed, p_value_of
 from mixedeffects.population.refits import Refits, attempt, checked_count, quiet
 from mixedeffects.population.tables import framed
 
@@ -228,9 +229,9 @@ def power(
     for size, stream in zip(sizes, streams, strict=True):
         with quiet():
             sample = population.sample_x(size, stream)
-            first = _first_fit(sample, fit_frame, stream)
+            first = _first_fit(sample, fit_frame, stream, fixed_x)
             refits = Refits.of(sample, fit_frame, first, me.parse(formula, functions=options.get("functions")))
-            one = partial(_one, refits, _p_value(test, term, ddf, first), fixed_x)
+            one = partial(_one, refits, p_value_of(test, term, ddf, first), fixed_x)
             found.append(_all(one, stream.spawn(nsim), workers))
     p_values = np.array([[p for p, _ in row] for row in found])
     name = getattr(test, "__name__", "<lambda>")
@@ -284,17 +285,32 @@ def _fitter(formula: str, family: Any, options: dict[str, Any], *, ml: bool) -> 
     return lambda frame: me.lmer(formula, frame, **chosen)
 
 
-def _first_fit(sample: Sample, fit_frame: Callable[[Any], Any], rng: np.random.Generator) -> Any:
-    """Fit the first data set that can be fitted."""
+def _first_fit(sample: Sample, fit_frame: Callable[[Any], Any], rng: np.random.Generator, fixed_x: bool) -> Any:
+    """Fit the first data set that can be fitted; with new predictors for each, the first with all levels of factors."""
     problems = []
-    for generator in rng.spawn(_MOST_STARTS):
-        first = attempt(lambda: fit_frame(sample.sample_y(generator)))  # noqa: B023  # called at once
-        if not isinstance(first, Exception):
+    for j, generator in enumerate(rng.spawn(_MOST_STARTS)):
+        one = sample if fixed_x or j == 0 else sample.population.sample_x(sample.n, generator, frame=sample.kind)
+        first = attempt(lambda: fit_frame(one.sample_y(generator)))  # noqa: B023  # called at once
+        if isinstance(first, Exception):
+            problems.append(first)
+            continue
+        lacking = "" if fixed_x else _lacking(one, first)
+        if not lacking:
             return first
-        problems.append(first)
+        problems.append(DataError(lacking))
     if len(set(map(str, problems))) == 1:  # not the draw, but formula or population
         raise problems[0]
     raise ConvergenceError(f"none of {_MOST_STARTS} data sets could be fitted: {problems[0]}")
+
+
+def _lacking(sample: Sample, fit: Any) -> str:
+    """Which levels that a factor of the fixed part is drawn from are not in the data; empty if all are."""
+    for name, found in levels_of_fixed(fit).items():
+        factor = factor_of(sample.values.get(name))
+        absent = [level for level in factor.levels if level not in found] if factor is not None else []
+        if absent:
+            return f"of {sample.n} rows none has the level {absent[0]!r} of {name!r}; larger n are needed"
+    return ""
 
 
 def _one(refits: Refits, p_value: PValue, fixed_x: bool, rng: np.random.Generator) -> tuple[float, bool]:
@@ -306,61 +322,3 @@ def _one(refits: Refits, p_value: PValue, fixed_x: bool, rng: np.random.Generato
         return float(p_value(made)), bool(made.is_singular)
     except me.MixedEffectsError:
         return np.nan, bool(made.is_singular)
-
-
-def _p_value(test: str | PValue, term: str | None, ddf: str, fit: Any) -> PValue:
-    """The function that takes a fit to the p-value, tried on a first fit."""
-    if not isinstance(test, str):
-        if not callable(test):
-            raise DataError(f"test={test!r} must be a text or a function of a fit")
-        return test
-    p_value = _by_name(test, ddf, fit) if term is None else _lrt(term, fit)
-    try:
-        p_value(fit)
-    except me.DataError:
-        raise
-    except me.FormulaError as problem:
-        terms = [label for label, _ in fit.model.assign if label != "1"]
-        raise DataError(
-            f"test={test!r} is no coefficient ({', '.join(fit.fixef.index)}), no term ({', '.join(terms)}) and no "
-            f"hypothesis: {problem}"
-        ) from None
-    except me.MixedEffectsError:
-        pass  # undefined for this fit, such as one on the boundary; others are counted
-    return p_value
-
-
-def _by_name(test: str, ddf: str, fit: Any) -> PValue:
-    method = {"ddf": ddf} if isinstance(fit, me.LmmResult) else {}
-    terms = dict(fit.model.assign)
-    if test in fit.fixef.index or test in terms:
-        names = [test] if test in fit.fixef.index else list(fit.model.names[terms[test]])
-        if test not in fit.fixef.index and _contained(test, fit):
-            # Its hypothesis of type 3 is about other coefficients too.
-            return lambda one: _row(one.anova(**method), test, "p_value")
-        hypothesis = np.array([[float(name == column) for column in fit.fixef.index] for name in names])
-        return lambda one: one.test(hypothesis, **method).p_value
-    return lambda one: one.test(test, **method).p_value
-
-
-def _contained(term: str, fit: Any) -> bool:
-    """Whether all variables of a term are in another one."""
-    variables = {label: set(names) for label, names in fixed_variables(fit).items()}
-    return any(variables[term] <= other for label, other in variables.items() if label != term)
-
-
-def _lrt(term: str, fit: Any) -> PValue:
-    linear = isinstance(fit, me.LmmResult)
-    fixed = fit.drop1(test="lrt") if linear else fit.drop1()
-    if term in list(fixed["term"]):
-        return lambda one: _row(one.drop1(test="lrt") if linear else one.drop1(), term, "p_value")
-    random = fit.ranova()
-    if term in list(random["term"]):
-        return lambda one: _row(one.ranova(), term, "p_mixture")
-    known = [name for name in [*fixed["term"], *random["term"]] if name != "<none>"]
-    raise DataError(f"term={term!r} cannot be left out by itself; those that can are {', '.join(map(repr, known))}")
-
-
-def _row(table: Any, term: str, column: str) -> float:
-    terms: Any = list(table["term"])
-    return float(np.asarray(table[column])[terms.index(term)])
