@@ -64,9 +64,9 @@ def test_partial_residuals_by_hand(fit, data):
     effect = b["x"] * data["x"] + b["I(x ** 2)"] * data["x"] ** 2
     np.testing.assert_allclose(of_x[".predictor_value"], data["x"])
     np.testing.assert_allclose(of_x[".predictor_effect"], effect + b["Intercept"])
-    np.testing.assert_allclose(of_x[".partial_resid"], effect + fit.residuals())
+    np.testing.assert_allclose(of_x[".partial_resid"], b["Intercept"] + effect + fit.residuals())
     of_z = partial_residuals(fit, "z")
-    np.testing.assert_allclose(of_z[".partial_resid"], b["log(z)"] * np.log(data["z"]) + fit.residuals())
+    np.testing.assert_allclose(of_z[".partial_resid"], of_z[".predictor_effect"] + fit.residuals())
     assert of_z[".obs"].tolist() == list(range(200))
 
 
@@ -81,7 +81,7 @@ def test_the_effect_is_the_prediction_at_zero_and_the_first_level(fit, data):
 def test_partial_residuals_on_the_scale_of_the_link(counts):
     found = partial_residuals(counts, "z")
     z = np.asarray(counts.model.columns["z"])
-    effect = counts.fixef["log(z)"] * np.log(z)
+    effect = counts.fixef["Intercept"] + counts.fixef["log(z)"] * np.log(z)
     y = counts.model.y
     np.testing.assert_allclose(found[".partial_resid"], effect + (y - counts.fitted) / counts.fitted)
 
@@ -152,6 +152,22 @@ def test_quantile_residuals(fit, counts):
     np.testing.assert_allclose(drawn[".quantile.resid"], counts.residuals("quantile", rng=4))
     np.testing.assert_allclose(drawn["y"], counts.model.y)
     assert abs(drawn[".quantile.resid"].std() - 1) < 0.2
+
+
+def test_quantile_residuals_vary_less_in_small_groups():
+    """A residual is b + e less k times the mean of the group, k = m / (m + 1) for groups of m rows and variances of 1."""
+    found = {}
+    for each in (2, 20):
+        one = population(
+            g=predictor(balanced, each=each),
+            x=predictor("normal"),
+            y=response("0.5 * x", random=random_effects("g", sd=1), error_scale=1),
+        )
+        fit = me.lmer("y ~ x + (1 | g)", one.sample_x(600, rng=1).sample_y())
+        found[each] = augment_quantile(fit)[".quantile.resid"].std()
+    for each, sd in found.items():
+        k = each / (each + 1)
+        assert sd == pytest.approx(np.sqrt(1 - k * (2 - k) / each + (1 - k) ** 2), abs=0.03)
 
 
 def test_generalized_fits_in_long_form(counts):

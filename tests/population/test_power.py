@@ -224,6 +224,32 @@ def test_the_table_and_its_print():
     assert len({len(line) for line in lines[1:]}) == 1
 
 
+def test_effects_that_all_data_sets_share_are_told():
+    def pop(redraw):
+        effects = random_effects("g", sd=2, redraw=redraw, **({"rng": 1} if redraw == "never" else {}))
+        return population(
+            g=predictor(balanced, each=5),
+            y=response(1.0, random=effects, error_scale=1),
+        )
+
+    def mean(fit):
+        return fit.model.y[:5].mean() / 100  # of the first group, in place of a p-value
+
+    for redraw, fixed_x, shared in [
+        ("sample_y", True, False),
+        ("sample_x", True, True),
+        ("sample_x", False, False),
+        ("never", True, True),
+        ("never", False, True),
+    ]:
+        options = {"n": 40, "nsim": 30, "rng": 1, "fixed_x": fixed_x}
+        found = me.power(pop(redraw), "y ~ 1 + (1 | g)", test=mean, **options)
+        spread = 100 * found.p_values[0].std()  # sqrt(1 / 5), and sqrt(4 + 1 / 5) with new effects
+        assert (spread < 1) == shared
+        assert found.given_effects == (("g",) if shared else ())
+        assert ("given one draw of the effects of g" in repr(found)) == shared
+
+
 def test_wilson_limits():
     """The score interval: where the test of p at its limits just does not reject."""
     for k in (0, 3, 17, 20):

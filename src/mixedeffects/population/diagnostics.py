@@ -45,9 +45,10 @@ def partial_residuals(fit: Any, predictors: str | Sequence[str] | None = None) -
     Notes
     -----
     With X_f the columns of X that are computed from the predictor f, the effect is b0 + X_f b_f (b0 the intercept, if
-    there is one) and the partial residual X_f b_f + e [1]_; e are the residuals given the random effects, working
-    residuals in a generalized model, where both are on the scale of the link. In an interaction the effect depends on
-    other variables, and there is no such curve.
+    there is one) and the partial residual b0 + X_f b_f + e [1]_, so that the effect runs through the residuals; e are
+    the residuals given the random effects, working residuals in a generalized model, where both are on the scale of the
+    link. regressinator's partial residuals are these less b0; its effect is this one. In an interaction the effect
+    depends on other variables, and there is no such curve.
 
     References
     ----------
@@ -71,13 +72,13 @@ def partial_residuals(fit: Any, predictors: str | Sequence[str] | None = None) -
     names = fit.model.kept_names
     b0 = float(b[names.index("Intercept")]) if "Intercept" in names else 0.0
     e = fit.residuals("working")
-    effects = {name: fit.model.X[:, own[name]] @ b[own[name]] for name in chosen}
+    effects = {name: b0 + fit.model.X[:, own[name]] @ b[own[name]] for name in chosen}
     values = [_numeric(fit)[name] for name in chosen]
     columns = {
         ".obs": np.tile(fit.rows, len(chosen)),
         ".predictor_name": np.repeat(np.array(chosen), fit.nobs),
         ".predictor_value": np.concatenate(values),
-        ".predictor_effect": np.concatenate([effects[name] + b0 for name in chosen]),
+        ".predictor_effect": np.concatenate([effects[name] for name in chosen]),
         ".partial_resid": np.concatenate([effects[name] + e for name in chosen]),
     }
     return frame_of(columns, _kind(fit))
@@ -194,12 +195,14 @@ def augment_quantile(fit: Any, data: Any = None, *, rng: Any = None) -> Any:
     Returns
     -------
     data frame
-        What ``fit.augment(data)`` gives, and .quantile.resid, standard normal if the model is true.
+        What ``fit.augment(data)`` gives, and .quantile.resid.
 
     Notes
     -----
     The normal quantile of a uniform draw between P(Y < y) and P(Y <= y) given the random effects [1]_; for a continuous
-    response nothing is drawn.
+    response nothing is drawn. Given the true random effects they would be standard normal if the model is true. Given
+    predicted ones they vary less, the smaller the groups: their standard deviation is about 0.8 for groups of 2 rows and
+    a variance between groups as large as that within. What they look like under the model is what `lineup` shows.
 
     References
     ----------

@@ -50,6 +50,8 @@ class PowerCurve:
         Data sets with p <= alpha; that could not be fitted or tested; with a singular fit.
     p_values : ndarray (m, nsim)
         NaN where there is none.
+    given_effects : tuple of str
+        Groups whose random effects are the same ones in all data sets: the power is that for these effects.
     """
 
     test: str
@@ -61,6 +63,7 @@ class PowerCurve:
     failed: NDArray[np.int64]
     singular: NDArray[np.int64]
     p_values: NDArray[np.float64]
+    given_effects: tuple[str, ...] = ()
 
     @property
     def power(self) -> NDArray[np.float64]:
@@ -107,6 +110,8 @@ class PowerCurve:
         ]
         width = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, width, strict=True)) for row in (heads, *rows)]
+        if self.given_effects:
+            lines.append(f"given one draw of the effects of {', '.join(self.given_effects)} (redraw=)")
         return "\n".join(
             [f"power of {self.test} at level {self.alpha:g}, {self.nsim} simulated data sets each", *lines]
         )
@@ -201,8 +206,13 @@ def power(
     -----
     Each data set has its own stream of random numbers. With `fixed_x` only the products with the response are computed
     anew for each, from one design. Data sets to which the model cannot be fitted count as not rejecting, and are
-    counted; fits on the boundary are tested like others, and counted. The limits are Wilson's [1]_, for the simulation
-    error only.
+    counted; fits on the boundary are tested like others, and counted. So do data sets in which a factor of the fixed part
+    lacks its first level, or a level whose coefficient is tested: the names of coefficients would mean something else. The
+    limits are Wilson's [1]_, for the simulation error only.
+
+    Random effects with ``redraw="never"`` are the same in all data sets, and with `fixed_x` those with
+    ``redraw="sample_x"`` in all of one n: the power is then that for one draw of these effects, not the mean over such
+    draws. The print says so. The default, ``redraw="sample_y"``, draws them with every data set.
 
     References
     ----------
@@ -246,7 +256,15 @@ def power(
         failed=np.array([np.count_nonzero(np.isnan(row)) for row in p_values]),
         singular=np.array([sum(singular for _, singular in row) for row in found]),
         p_values=p_values,
+        given_effects=_given_effects(population, fixed_x),
     )
+
+
+def _given_effects(population: Population, fixed_x: bool) -> tuple[str, ...]:
+    """Groups with effects that are not drawn with every data set."""
+    kept = ("never", "sample_x") if fixed_x else ("never",)
+    terms = (term for one in population.responses.values() for term in one.random)
+    return tuple(dict.fromkeys(term.group for term in terms if term.redraw in kept))
 
 
 def _checked(

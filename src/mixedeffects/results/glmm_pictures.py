@@ -25,8 +25,9 @@ class GlmmPictures(SharedPictures):
     """Pictures of a generalized linear mixed model.
 
     Residuals are randomized quantile residuals unless another kind is asked for: those of counts and of zeros and ones
-    are standard normal if the model is true, where Pearson and deviance residuals lie on curves. Their draws are the
-    same every time unless `rng` says otherwise.
+    are close to standard normal if the model is true (less variable in small groups, as they are given predicted
+    effects), where Pearson and deviance residuals lie on curves. Their draws are the same every time unless `rng` says
+    otherwise.
     """
 
     __slots__ = ()
