@@ -155,7 +155,7 @@ def test_quantile_residuals(fit, counts):
 
 
 def test_quantile_residuals_vary_less_in_small_groups():
-    """A residual is b + e less k times the mean of the group, k = m / (m + 1) for groups of m rows and variances of 1."""
+    """A residual is b + e less k times the mean of its group; k = m / (m + 1) for m rows and variances of 1."""
     found = {}
     for each in (2, 20):
         one = population(

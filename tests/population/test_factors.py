@@ -75,6 +75,9 @@ FACTOR = Factor([0, 1], ["a", "b"])
     [
         (lambda: by_level(FACTOR, {"a": 1.0}), "level 'b' has no effect; there are effects of 'a'"),
         (lambda: by_level(["a", "z"], {"a": 1.0}), "level 'z' has no effect"),
+        (lambda: by_level(["a", None], {"a": 1.0}), "the factor has a missing value in row 1"),
+        (lambda: by_level([1.0, np.nan], {"1.0": 1.0}), "the factor has a missing value in row 1"),
+        (lambda: rfactor(3, ["a"], rng="a"), "rng='a' must be None"),
         (lambda: by_level(FACTOR, [1.0, 2.0, 3.0]), "3 effects for the 2 levels 'a', 'b'"),
         (lambda: by_level(FACTOR, 1.0), "no list of effects"),
         (lambda: by_level(["a"], [1.0]), "give a dict of level: effect"),

@@ -76,6 +76,8 @@ def test_what_is_no_code(code):
 
 
 def test_errors(sleep):
+    with pytest.raises(me.DataError, match="fn='x' must be a function of a fit"):
+        lineup(sleep, "x")
     with pytest.raises(me.DataError, match="lineup: give a fit of lmer or glmer, not int"):
         lineup(3)
     with pytest.raises(me.DataError, match="nsim=1 must be a whole number of at least 2"):

@@ -38,8 +38,12 @@ def test_several_effects_by_level():
 def test_the_repr_lists_the_variables():
     pop = population(x=X, y=response("2 * x", error_scale=1))
     assert repr(pop) == (
-        "population of\n  x = predictor(normal)\n  y = response('2 * x', family=Gaussian(link='identity'))"
+        "population of\n  x = predictor(normal)\n"
+        "  y = response('2 * x', family=Gaussian(link='identity'), error_scale=1)"
     )
+    given = predictor("normal", loc=2, scale=lambda g: 1 + g, names=["z"])
+    assert repr(given) == "predictor(normal, loc=2, scale=lambda g: ..., names=['z'])"
+    assert "method='svd'" in repr(predictor("multivariate_normal", mean=[0, 0], cov=[[1, 0], [0, 1]], method="svd"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,16 @@ from scipy import stats
 
 import mixedeffects as me
 from mixedeffects.families import FAMILIES
-from mixedeffects.population import balanced, custom_family, ols_with_error, population, predictor, response
+from mixedeffects.population import (
+    balanced,
+    custom_family,
+    ols_with_error,
+    population,
+    predictor,
+    random_effects,
+    response,
+    rfactor,
+)
 
 N = 20_000
 MEANS = {"binomial": 0.3, "beta": 0.3}
@@ -96,6 +105,37 @@ def test_own_families():
 def test_no_errors_at_all():
     y = drawn(response("3 * x", error_scale=0), n=9)
     np.testing.assert_array_equal(y["y"], 3 * y["x"])
+
+
+X, G = predictor("normal"), predictor(rfactor, levels=["a", "b"])
+WIDE = predictor("multivariate_normal", mean=[0, 0], cov=[[1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            response("100 + 0 * x", family="poisson"),
+            r"response 'y', '100 \+ 0 \* x': the mean 2.69e\+43 in row 0 is too large",
+        ),
+        (response("1000 + 0 * x", family="poisson"), "the mean inf in row 0 is too large"),
+        (response("2 * g", error_scale=1), r"response 'y', '2 \* g': 'g' holds labels, not numbers"),
+        (response("x + exp(g)", error_scale=1), "'g' holds labels, not numbers"),
+        (response("~x", error_scale=1), "~, & and | combine comparisons"),
+        (response("x + m", error_scale=1), "have different shapes"),
+        (response(1, error_scale=1, random=random_effects("m", sd=1)), "the group 'm' has 2 columns"),
+        (response(1, family=custom_family(lambda mu: mu * np.nan)), "gives nan in row 0"),
+        (response(1, family=custom_family(lambda mu: mu.astype(str))), "draws '1.0'; numbers are needed"),
+    ],
+)
+def test_what_cannot_be_drawn_names_the_response(given, message):
+    with pytest.raises(me.DataError, match=message.replace("|", r"\|")):
+        population(x=X, g=G, m=WIDE, y=given).sample_x(5, rng=1).sample_y()
+
+
+def test_default_columns_are_no_variables():
+    with pytest.raises(me.DataError, match=r"no variable 'm2' .*if 'm' has several columns, .*names=\[...\]"):
+        population(m=WIDE, y=response("m2", error_scale=1))
 
 
 @pytest.mark.parametrize(

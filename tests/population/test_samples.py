@@ -168,10 +168,22 @@ def test_two_terms_on_a_group():
     np.testing.assert_allclose(drawn["y"], b[0] + b[1] * drawn["x"])
 
 
+def test_combinations_of_levels_are_told_apart():
+    """a:b with c, and a with b:c, are two groups."""
+    pair = random_effects("g:h", sd=1, redraw="never", rng=1)
+    values = {"g": np.array(["a:b", "a", "a\\"]), "h": np.array(["c", "b:c", "c"])}
+    levels = pair.levels(values)
+    assert len(levels.levels) == 3
+    assert len(np.unique(pair.draw(np.random.default_rng(1), levels.levels))) == 3
+    assert pair.levels({"g": np.array(["a"]), "h": np.array(["c"])}).levels == ("a:c",)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({}, "give sd="),
+        ({"sd": [1, 1], "names": ["Intercept", "1"]}, "must be 2 different names"),
+        ({"sd": 1, "redraw": "never", "rng": "a"}, "rng='a' must be None"),
         ({"sd": 1, "covariance": [[1]]}, "one of them"),
         ({"sd": -1}, "none negative"),
         ({"sd": "a"}, "must hold finite numbers"),

@@ -255,7 +255,36 @@ def test_random_numbers_are_the_callers(fit, sample):
     assert not one.equals(sampling_distribution(fit, sample, coefficients, nsim=2, rng=4))
 
 
+def test_a_seed_sequence_gives_the_same_each_time(fit, sample):
+    seeds = np.random.SeedSequence(3, spawn_key=(1,))
+    one, two = (sampling_distribution(fit, sample, "estimates", nsim=2, rng=seeds) for _ in range(2))
+    pd.testing.assert_frame_equal(one, two)
+    assert seeds.n_children_spawned == 0
+    assert not one.equals(sampling_distribution(fit, sample, "estimates", nsim=2, rng=np.random.SeedSequence(3)))
+    one, two = (parametric_boot_distribution(fit, fn="estimates", nsim=2, rng=seeds) for _ in range(2))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_what_no_draw_can_mend_is_raised_as_it_is(sample):
+    calls = []
+
+    def no_column(frame):
+        calls.append(1)
+        return me.lmer("y ~ dose + (1 | g)", frame)
+
+    with pytest.raises(me.DataError, match="there is no column 'dose'"):
+        sampling_distribution(no_column, sample, nsim=1000, rng=1)
+    assert len(calls) == 20
+    fit = me.lmer("y ~ x + z + (1 | g)", sample.sample_y(rng=1).assign(z=np.arange(60.0) % 7))
+    assert sampling_distribution(fit, sample, "estimates", nsim=1, rng=1).shape[0] == 2
+    with pytest.raises(me.DataError, match=r"the fit reads 'z', which the population does not have \(g, x, y\)"):
+        sampling_distribution(fit, sample, nsim=1, fixed_x=False)
+
+
 ERRORS = {
+    "rng='a' must be None": lambda f, s: sampling_distribution(f, s, nsim=1, rng="a"),
+    "rng=-1 must be None": lambda f, s: s.sample_y(-1),
+    "rng=1.5 must be None": lambda f, s: parametric_boot_distribution(f, nsim=1, rng=1.5),
     "data must be a sample, what sample_x returns; a data frame does not know": lambda f, s: sampling_distribution(
         f, s.sample_y(), nsim=1
     ),
@@ -331,7 +360,7 @@ class TestRefitEstimates:
 
 
 class TestOtherData:
-    """A fit to other rows, or to the same ones in another order, would get responses that belong to other predictors."""
+    """A fit to other rows, or to these in another order, would get responses that belong to other predictors."""
 
     @pytest.mark.parametrize("fn", ["estimates", coefficients])
     @pytest.mark.parametrize("fixed_x", [True, False])

@@ -9,6 +9,7 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import DataError
+from mixedeffects.population.generators import generator_of
 from mixedeffects.population.refits import checked_count, is_fit
 from mixedeffects.population.samples import frame_of
 from mixedeffects.population.tables import column_values
@@ -201,15 +202,15 @@ def augment_quantile(fit: Any, data: Any = None, *, rng: Any = None) -> Any:
     -----
     The normal quantile of a uniform draw between P(Y < y) and P(Y <= y) given the random effects [1]_; for a continuous
     response nothing is drawn. Given the true random effects they would be standard normal if the model is true. Given
-    predicted ones they vary less, the smaller the groups: their standard deviation is about 0.8 for groups of 2 rows and
-    a variance between groups as large as that within. What they look like under the model is what `lineup` shows.
+    predicted ones they vary less, the smaller the groups: their standard deviation is about 0.8 for groups of 2 rows
+    and a variance between groups as large as that within. What they look like under the model is what `lineup` shows.
 
     References
     ----------
     .. [1] Dunn & Smyth (1996), Journal of Computational and Graphical Statistics 5(3), 236-244, doi:10.2307/1390802.
     """
     _check_fit(fit, "augment_quantile")
-    drawn = {} if isinstance(fit, me.LmmResult) else {"rng": rng}
+    drawn = {} if isinstance(fit, me.LmmResult) else {"rng": None if rng is None else generator_of(rng)}
     columns = _columns(augmented(fit, data))
     return frame_of({**columns, ".quantile.resid": fit.residuals("quantile", **drawn)}, _kind(fit))
 

@@ -11,6 +11,7 @@ import numpy as np
 from mixedeffects.errors import DataError
 from mixedeffects.population.expressions import numbers
 from mixedeffects.population.factors import Factor, factor_of
+from mixedeffects.population.generators import generator_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,10 +60,16 @@ class RandomEffects:
 
     def levels(self, values: Mapping[str, Any]) -> Factor:
         """The group of each row."""
+        for name in self.factors:
+            if np.ndim(values[name]) != 1:
+                raise DataError(
+                    f"{self!r}: the group {name!r} has {np.shape(values[name])[1]} columns; give one that has levels"
+                )
         parts = [_as_factor(values[name]) for name in self.factors]
         if len(parts) == 1:
             return parts[0]
-        joined = np.array([":".join(row) for row in zip(*(part.tolist() for part in parts), strict=True)])
+        escaped = [[_escaped(label) for label in part.tolist()] for part in parts]
+        joined = np.array([":".join(row) for row in zip(*escaped, strict=True)])
         return _as_factor(joined)
 
     def draw(self, rng: np.random.Generator, levels: Sequence[str]) -> NDArray[np.float64]:
@@ -90,6 +97,11 @@ class RandomEffects:
     def __repr__(self) -> str:
         sd = ", ".join(f"{value:g}" for value in np.sqrt(np.diag(self.covariance)))
         return f"random_effects({self.group!r}, names={self.names!r}, sd=[{sd}], redraw={self.redraw!r})"
+
+
+def _escaped(label: str) -> str:
+    """A label that can be joined to others by colons and told from them again."""
+    return label.replace("\\", "\\\\").replace(":", "\\:")
 
 
 def _as_factor(value: Any) -> Factor:
@@ -152,6 +164,9 @@ def random_effects(
     """
     if not isinstance(group, str) or not all(part.strip() for part in group.split(":")):
         raise DataError(f"random_effects: group={group!r} must name a variable, or two as 'a:b'")
+    factors = [part.strip() for part in group.split(":")]
+    if len(set(factors)) < len(factors):
+        raise DataError(f"random_effects: group={group!r} names a variable twice")
     if redraw not in get_args(Redraw):
         raise DataError(f"random_effects: redraw={redraw!r} is not known; choose 'sample_y', 'sample_x' or 'never'")
     if rng is not None and redraw != "never":
@@ -164,14 +179,15 @@ def random_effects(
             )
         names = ("Intercept",)
     labels = (names,) if isinstance(names, str) else tuple(names)
-    if len(labels) != len(matrix) or len(set(labels)) < len(labels):
+    distinct = {_INTERCEPT[0] if name in _INTERCEPT else name for name in labels}
+    if len(labels) != len(matrix) or len(distinct) < len(labels):
         raise DataError(f"random_effects of {group!r}: names={list(labels)} must be {len(matrix)} different names")
     seed = None
     if redraw == "never":
-        seed = tuple(np.random.default_rng(rng).integers(2**32, size=4).tolist())
+        seed = tuple(generator_of(rng).integers(2**32, size=4).tolist())
     values, vectors = np.linalg.eigh(matrix)
     return RandomEffects(
-        group=":".join(part.strip() for part in group.split(":")),
+        group=":".join(factors),
         names=labels,
         covariance=matrix,
         root=vectors * np.sqrt(np.maximum(values, 0.0)),

@@ -183,6 +183,9 @@ def check_known(expression: Expression, what: str, variables: Iterable[str]) -> 
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            if name.rstrip("0123456789") in known:
+                stem = name.rstrip("0123456789")
+                hint = f"; if {stem!r} has several columns, name those that others read: predictor(..., names=[...])"
             raise DataError(
                 f"{what}, {expression.text}: there is no variable {name!r} in the population, which has "
                 f"{', '.join(known)}{hint}"
@@ -203,9 +206,26 @@ def _from_text(text: str, what: str) -> Expression:
             names[node.id] = None
 
     def call(**values: Any) -> Any:
-        return _evaluate(tree.body, values)
+        try:
+            return _evaluate(tree.body, values)
+        except (TypeError, ValueError):
+            raise DataError(_reason(values)) from None
 
     return Expression(call=call, reads=tuple(names), text=repr(text))
+
+
+def _reason(values: Mapping[str, Any]) -> str:
+    """Why arithmetic on these variables fails."""
+    texts = [name for name, value in values.items() if np.asarray(value).dtype.kind not in "biuf"]
+    if texts:
+        return (
+            f"{texts[0]!r} holds labels, not numbers; compare it, as in ({texts[0]} == 'a'), or give a function: "
+            f"lambda {texts[0]}: by_level({texts[0]}, ...)"
+        )
+    shapes = {name: np.shape(value) for name, value in values.items()}
+    if len(set(shapes.values())) > 1:
+        return f"the variables have different shapes: {shapes}"
+    return "~, & and | combine comparisons, as in ~(x > 0)"
 
 
 def _check(node: ast.AST, text: str, what: str, called: set[int]) -> None:

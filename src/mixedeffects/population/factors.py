@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
+from mixedeffects.population.generators import generator_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +113,7 @@ def rfactor(n: int, levels: Sequence[Any], prob: Any = None, *, rng: Any = None)
                 f"rfactor: the probabilities must not be negative and add up to 1; they add up to {prob.sum():g}"
             )
         prob = prob / prob.sum()
-    return Factor(np.random.default_rng(rng).choice(len(names), size=n, p=prob), names)
+    return Factor(generator_of(rng).choice(len(names), size=n, p=prob), names)
 
 
 def balanced(n: int, levels: Sequence[Any] | None = None, each: int = 1) -> Any:
@@ -196,7 +197,7 @@ def dirichlet(alpha: Any, n: int | None = None, *, rng: Any = None) -> NDArray[n
         found = np.empty(0)
     if found.ndim != 1 or not len(found) or not np.all((found > 0) & np.isfinite(found)):
         raise DataError(f"dirichlet: alpha={alpha!r} must be a list of positive numbers")
-    return np.asarray(np.random.default_rng(rng).dirichlet(found, size=n))
+    return np.asarray(generator_of(rng).dirichlet(found, size=n))
 
 
 def by_level(factor: Any, effects: Any) -> NDArray[np.float64]:
@@ -227,7 +228,7 @@ def by_level(factor: Any, effects: Any) -> NDArray[np.float64]:
     """
     known = factor_of(factor)
     if known is None:
-        labels, codes = np.unique(np.asarray(factor), return_inverse=True)
+        labels, codes = _unique(np.asarray(factor))
         levels = tuple(str(label) for label in labels.tolist())
         codes = codes.reshape(np.shape(factor))
     else:
@@ -252,6 +253,17 @@ def by_level(factor: Any, effects: Any) -> NDArray[np.float64]:
         return np.asarray(values, dtype=np.float64)[codes]
     except (TypeError, ValueError):
         raise DataError("by_level: every effect must be one number") from None
+
+
+def _unique(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The labels of an array and their positions, or DataError for a missing one."""
+    lacks = [j for j, one in enumerate(values.ravel().tolist()) if one is None or one != one]
+    if lacks:
+        raise DataError(f"by_level: the factor has a missing value in row {lacks[0]}; every row needs a level")
+    try:
+        return np.unique(values, return_inverse=True)
+    except TypeError:  # labels of several types have no order
+        return np.unique(values.astype(str), return_inverse=True)
 
 
 def _some(names: Any) -> str:

@@ -6,10 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mixedeffects.errors import ConvergenceError, DataError
 from mixedeffects.population.diagnostics import augmented
+from mixedeffects.population.generators import generator_of
 from mixedeffects.population.refits import Tally, checked_count, is_fit, quiet
 from mixedeffects.population.sampling import simulated_fits
 from mixedeffects.population.tables import stacked
@@ -85,8 +84,10 @@ def lineup(fit: Any, fn: Callable[[Any], Any] | None = None, nsim: int = 20, *, 
     """
     if not is_fit(fit):
         raise DataError(f"lineup: give a fit of lmer or glmer, not {type(fit).__name__}")
+    if fn is not None and not callable(fn):
+        raise DataError(f"lineup: fn={fn!r} must be a function of a fit")
     nsim = checked_count(nsim, least=2)
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     position = int(generator.integers(1, nsim + 1))
     salt = generator.bytes(_SALT)
     measure = fn or (lambda one: augmented(one))

@@ -35,6 +35,17 @@ def check_same_rows(fit: Any, sample: Sample) -> None:
             _check_equal(name, column, sample.columns[name][fit.rows], fit.rows)
 
 
+def check_columns(fit: Any, sample: Sample) -> None:
+    """Raise DataError if a fit reads a column that samples of the population do not have."""
+    known = [*sample.columns, *sample.population.responses]
+    for name in (*fit.model.formula.variables(), fit.model.weights_name, fit.model.offset_name):
+        if name is not None and name not in known:
+            raise DataError(
+                f"the fit reads {name!r}, which the population does not have ({', '.join(known)}); it cannot be fitted "
+                "to other samples"
+            )
+
+
 def _check_equal(name: str, column: Any, drawn: Any, rows: NDArray[np.int64]) -> None:
     own, other = _comparable(column, drawn)
     wrong = np.flatnonzero(own != other)
@@ -78,7 +89,8 @@ def _columns(fit: Any) -> dict[str, Any]:
 def _plain(column: Any) -> NDArray[Any]:
     """A column as it stood in the data; a factor of a fit by the labels of its rows."""
     if hasattr(column, "codes") and hasattr(column, "values"):
-        return np.asarray(column.values)[column.codes]
+        labels: NDArray[Any] = np.asarray(column.values)[column.codes]
+        return labels
     return np.asarray(column)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from mixedeffects.errors import DataError
 from mixedeffects.population.expressions import CONSTANTS, GIVEN, check_known
+from mixedeffects.population.generators import generator_of
 from mixedeffects.population.predictors import Predictor
 from mixedeffects.population.responses import Response
 from mixedeffects.population.samples import Sample, frame_kind
@@ -65,7 +66,7 @@ class Population:
         """
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise DataError(f"n={n!r} must be a positive whole number of rows")
-        kind, generator = frame_kind(frame), np.random.default_rng(rng)
+        kind, generator = frame_kind(frame), generator_of(rng)
         values: dict[str, Any] = {}
         columns: dict[str, Any] = {}
         for name, one in self.predictors.items():
@@ -75,6 +76,8 @@ class Population:
             for column, drawn in one.columns(name, value).items():
                 if column in columns or (column != name and column in self.variables):
                     raise DataError(f"predictor {name!r}: the column {column!r} exists already; give others by names=")
+                if column in CONSTANTS or column in GIVEN or column == "mu":
+                    raise DataError(f"predictor {name!r}: a column cannot be named {column!r}; give others by names=")
                 columns[column] = values[column] = drawn
         return self.sample_of(int(n), kind, values, columns, generator)
 

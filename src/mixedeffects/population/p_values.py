@@ -38,7 +38,8 @@ def p_value_of(test: Any, term: str | None, ddf: str, fit: Any) -> PValue:
     if not isinstance(test, str):
         if not callable(test):
             raise DataError(f"test={test!r} must be a text or a function of a fit")
-        return test
+        given: PValue = test
+        return given
     p_value = _by_name(test, ddf, fit) if term is None else _lrt(term, fit)
     try:
         p_value(fit)
@@ -84,7 +85,7 @@ def _hypothesis(names: list[str], fit: Any) -> Any:
 
 
 def _with_meaning(p_value: PValue, fit: Any, term: str | None = None) -> PValue:
-    """A p-value only where names of coefficients mean what they mean in the first fit, and a term has all of its own."""
+    """A p-value only where coefficients mean what they mean in the first fit, and a term has all of its own."""
     levels, coded = levels_of_fixed(fit), _differently_coded(fit)
     own = _columns_of(term, fit)
 
@@ -124,8 +125,9 @@ def _lrt(term: str, fit: Any) -> PValue:
             lambda one: _row(one.drop1(test="lrt") if linear else one.drop1(), term, "p_value"), fit, term
         )
     random = fit.ranova()
-    if term in list(random["term"]):
-        return lambda one: _row(one.ranova(), term, "p_mixture")
+    spelled = {name.replace(" ", ""): name for name in random["term"]}.get(term.replace(" ", ""))
+    if spelled is not None:
+        return lambda one: _row(one.ranova(), spelled, "p_mixture")
     known = [name for name in [*fixed["term"], *random["term"]] if name != "<none>"]
     raise DataError(f"term={term!r} cannot be left out by itself; those that can are {', '.join(map(repr, known))}")
 

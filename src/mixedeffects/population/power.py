@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ import numpy as np
 import mixedeffects as me
 from mixedeffects.errors import ConvergenceError, DataError
 from mixedeffects.population.factors import factor_of
+from mixedeffects.population.generators import generator_of
 from mixedeffects.population.model import Population
 from mixedeffects.population.p_values import levels_of_fixed, p_value_of
-from mixedeffects.population.refits import Refits, attempt, checked_count, quiet
+from mixedeffects.population.refits import MOST_STARTS, Refits, attempt, checked_count, quiet
 from mixedeffects.population.tables import framed
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from mixedeffects.population.samples import Sample
 
     PValue = Callable[[Any], float]
-
-_MOST_STARTS = 20  # draws to find one that can be fitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,8 +46,9 @@ class PowerCurve:
         Data sets for each number of rows.
     n : ndarray of int (m,)
         Numbers of rows.
-    rejected, failed, singular : ndarray of int (m,)
-        Data sets with p <= alpha; that could not be fitted or tested; with a singular fit.
+    rejected, failed, singular, unconverged : ndarray of int (m,)
+        Data sets with p <= alpha; that could not be fitted or tested; with a singular fit; with a fit that did not
+        converge.
     p_values : ndarray (m, nsim)
         NaN where there is none.
     given_effects : tuple of str
@@ -62,6 +63,7 @@ class PowerCurve:
     rejected: NDArray[np.int64]
     failed: NDArray[np.int64]
     singular: NDArray[np.int64]
+    unconverged: NDArray[np.int64]
     p_values: NDArray[np.float64]
     given_effects: tuple[str, ...] = ()
 
@@ -76,10 +78,11 @@ class PowerCurve:
         return wilson(self.rejected, self.nsim, self.level)
 
     def to_frame(self) -> Any:
-        """A pandas frame: n, power, lower, upper, rejected, nsim, failed, singular."""
+        """A pandas frame: n, power, lower, upper, rejected, nsim, failed, singular, unconverged."""
         lower, upper = self.limits
         columns = {"n": self.n, "power": self.power, "lower": lower, "upper": upper, "rejected": self.rejected}
         columns |= {"nsim": np.full(len(self.n), self.nsim), "failed": self.failed, "singular": self.singular}
+        columns["unconverged"] = self.unconverged
         return framed(columns, "pandas")
 
     def plot(self, ax: Any = None) -> Any:
@@ -110,6 +113,8 @@ class PowerCurve:
         ]
         width = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, width, strict=True)) for row in (heads, *rows)]
+        if np.any(self.unconverged):
+            lines.append(f"fits that did not converge: {', '.join(map(str, self.unconverged))}")
         if self.given_effects:
             lines.append(f"given one draw of the effects of {', '.join(self.given_effects)} (redraw=)")
         return "\n".join(
@@ -206,9 +211,9 @@ def power(
     -----
     Each data set has its own stream of random numbers. With `fixed_x` only the products with the response are computed
     anew for each, from one design. Data sets to which the model cannot be fitted count as not rejecting, and are
-    counted; fits on the boundary are tested like others, and counted. So do data sets in which a factor of the fixed part
-    lacks its first level, or a level whose coefficient is tested: the names of coefficients would mean something else. The
-    limits are Wilson's [1]_, for the simulation error only.
+    counted as failed. So are those in which a factor of the fixed part lacks its first level, or a level whose
+    coefficient is tested: names of coefficients would mean something else. Fits on the boundary, and those that did not
+    converge, are tested like others, and counted. The limits are Wilson's [1]_, for the simulation error only.
 
     Random effects with ``redraw="never"`` are the same in all data sets, and with `fixed_x` those with
     ``redraw="sample_x"`` in all of one n: the power is then that for one draw of these effects, not the mean over such
@@ -234,7 +239,7 @@ def power(
     """
     sizes, nsim, workers = _checked(population, test, n, term, nsim, alpha, level, workers)
     fit_frame = _fitter(formula, family, options, ml=term is not None)
-    streams = np.random.default_rng(rng).spawn(len(sizes))
+    streams = generator_of(rng).spawn(len(sizes))
     found = []
     for size, stream in zip(sizes, streams, strict=True):
         with quiet():
@@ -243,7 +248,7 @@ def power(
             refits = Refits.of(sample, fit_frame, first, me.parse(formula, functions=options.get("functions")))
             one = partial(_one, refits, p_value_of(test, term, ddf, first), fixed_x)
             found.append(_all(one, stream.spawn(nsim), workers))
-    p_values = np.array([[p for p, _ in row] for row in found])
+    p_values = np.array([[p for p, _, _ in row] for row in found])
     name = getattr(test, "__name__", "<lambda>")
     text = repr(test) if isinstance(test, str) else "a function of the fit" if name == "<lambda>" else name
     return PowerCurve(
@@ -254,7 +259,8 @@ def power(
         n=np.array(sizes),
         rejected=np.array([np.count_nonzero(row <= alpha) for row in p_values]),
         failed=np.array([np.count_nonzero(np.isnan(row)) for row in p_values]),
-        singular=np.array([sum(singular for _, singular in row) for row in found]),
+        singular=np.array([sum(singular for _, singular, _ in row) for row in found]),
+        unconverged=np.array([sum(short for _, _, short in row) for row in found]),
         p_values=p_values,
         given_effects=_given_effects(population, fixed_x),
     )
@@ -268,7 +274,7 @@ def _given_effects(population: Population, fixed_x: bool) -> tuple[str, ...]:
 
 
 def _checked(
-    population: Any, test: Any, n: Any, term: Any, nsim: Any, alpha: float, level: float, workers: Any
+    population: Any, test: Any, n: Any, term: Any, nsim: Any, alpha: Any, level: Any, workers: Any
 ) -> tuple[list[int], int, int]:
     """Numbers of rows, of data sets and of threads."""
     if not isinstance(population, Population):
@@ -277,7 +283,7 @@ def _checked(
     if not sizes:
         raise DataError("n is empty; give one number of rows or more")
     for name, value in (("alpha", alpha), ("level", level)):
-        if not 0.0 < value < 1.0:
+        if not isinstance(value, Real) or not 0.0 < float(value) < 1.0:
             raise DataError(f"{name}={value!r} must lie between 0 and 1")
     if (isinstance(test, str) and test == "lrt") != (term is not None):
         raise DataError("test='lrt' and term= go together: the term that is left out")
@@ -285,8 +291,8 @@ def _checked(
 
 
 def _all(
-    one: Callable[[np.random.Generator], tuple[float, bool]], streams: Sequence[np.random.Generator], workers: int
-) -> list[tuple[float, bool]]:
+    one: Callable[[np.random.Generator], tuple[float, bool, bool]], streams: Sequence[np.random.Generator], workers: int
+) -> list[tuple[float, bool, bool]]:
     """Every data set in its own stream; the order of the work does not matter."""
     if workers == 1:
         return [one(stream) for stream in streams]
@@ -304,39 +310,41 @@ def _fitter(formula: str, family: Any, options: dict[str, Any], *, ml: bool) -> 
 
 
 def _first_fit(sample: Sample, fit_frame: Callable[[Any], Any], rng: np.random.Generator, fixed_x: bool) -> Any:
-    """Fit the first data set that can be fitted; with new predictors for each, the first with all levels of factors."""
-    problems = []
-    for j, generator in enumerate(rng.spawn(_MOST_STARTS)):
+    """Fit the first data set that can be fitted; with new predictors for each, one with most levels of factors."""
+    problems: list[Exception] = []
+    best, least = None, np.inf
+    for j, generator in enumerate(rng.spawn(MOST_STARTS)):
         one = sample if fixed_x or j == 0 else sample.population.sample_x(sample.n, generator, frame=sample.kind)
         first = attempt(lambda: fit_frame(one.sample_y(generator)))  # noqa: B023  # called at once
         if isinstance(first, Exception):
             problems.append(first)
             continue
-        lacking = "" if fixed_x else _lacking(one, first)
+        lacking = 0 if fixed_x else _lacking(one, first)
+        if lacking < least:
+            best, least = first, lacking
         if not lacking:
-            return first
-        problems.append(DataError(lacking))
+            break
+    if best is not None:
+        return best
     if len(set(map(str, problems))) == 1:  # not the draw, but formula or population
         raise problems[0]
-    raise ConvergenceError(f"none of {_MOST_STARTS} data sets could be fitted: {problems[0]}")
+    raise ConvergenceError(f"none of {MOST_STARTS} data sets could be fitted: {problems[0]}")
 
 
-def _lacking(sample: Sample, fit: Any) -> str:
-    """Which levels that a factor of the fixed part is drawn from are not in the data; empty if all are."""
-    for name, found in levels_of_fixed(fit).items():
-        factor = factor_of(sample.values.get(name))
-        absent = [level for level in factor.levels if level not in found] if factor is not None else []
-        if absent:
-            return f"of {sample.n} rows none has the level {absent[0]!r} of {name!r}; larger n are needed"
-    return ""
+def _lacking(sample: Sample, fit: Any) -> int:
+    """How many levels that factors of the fixed part may have are not in the data."""
+    factors = {name: factor_of(sample.values.get(name)) for name in levels_of_fixed(fit)}
+    found = levels_of_fixed(fit)
+    return sum(len(one.levels) - len(found[name]) for name, one in factors.items() if one is not None)
 
 
-def _one(refits: Refits, p_value: PValue, fixed_x: bool, rng: np.random.Generator) -> tuple[float, bool]:
-    """The p-value of one data set and whether its fit is singular; NaN without a fit or a test."""
+def _one(refits: Refits, p_value: PValue, fixed_x: bool, rng: np.random.Generator) -> tuple[float, bool, bool]:
+    """The p-value of one data set, and whether its fit is singular and not converged; NaN without a fit or a test."""
     made = attempt(lambda: refits(rng, fixed_x=fixed_x))
     if isinstance(made, Exception):
-        return np.nan, False
+        return np.nan, False, False
+    state = bool(made.is_singular), not made.optimum.converged
     try:
-        return float(p_value(made)), bool(made.is_singular)
+        return (float(p_value(made)), *state)
     except me.MixedEffectsError:
-        return np.nan, bool(made.is_singular)
+        return (np.nan, *state)

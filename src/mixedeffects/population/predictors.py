@@ -104,7 +104,9 @@ class Predictor:
         return dict(zip(names, value.T, strict=True))
 
     def __repr__(self) -> str:
-        return f"predictor({self.text})"
+        parameters = "".join(f", {name}={one.text}" for name, one in self.params.items())
+        names = f", names={list(self.names)}" if self.names else ""
+        return f"predictor({self.text}{parameters}{names})"
 
 
 def predictor(dist: Any, *, names: Sequence[str] | None = None, **params: Any) -> Predictor:
@@ -175,13 +177,17 @@ def _predictor(draw: Draw, params: Mapping[str, Any], names: tuple[str, ...] | N
         draw=draw,
         params={
             # Text is a value here (a method, a level), not arithmetic.
-            name: expression_of((lambda v: lambda: v)(value) if isinstance(value, str) else value, f"{name}=")
+            name: _constant(value) if isinstance(value, str) else expression_of(value, f"{name}=")
             for name, value in params.items()
         },
         function=None,
         names=names,
         text=text,
     )
+
+
+def _constant(text: str) -> Expression:
+    return Expression(call=lambda: text, reads=(), text=repr(text))
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mixedeffects.population.samples import Sample
 
 
+MOST_STARTS = 20  # draws to find one that can be fitted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Refits:
     """Fits of one model to samples.
@@ -138,6 +141,8 @@ class Tally:
         Numbers of fits.
     first_failure : str
         The message of the first that failed.
+    alike : int
+        How many failed with this message.
     """
 
     total: int = 0
@@ -145,6 +150,12 @@ class Tally:
     singular: int = 0
     unconverged: int = 0
     first_failure: str = ""
+    alike: int = 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether all fits failed with one message, and there were enough to tell that it is not the draw."""
+        return self.alike == self.total >= MOST_STARTS
 
     def add(self, made: Any) -> None:
         """Count a fit, or the error that came instead."""
@@ -152,6 +163,7 @@ class Tally:
         if isinstance(made, Exception):
             self.failed += 1
             self.first_failure = self.first_failure or str(made)
+            self.alike += str(made) == self.first_failure
         elif is_fit(made):
             self.singular += made.is_singular
             self.unconverged += not made.optimum.converged

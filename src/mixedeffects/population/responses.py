@@ -87,6 +87,9 @@ class Response:
                     f"{what}, {self.family!r}: draws values of shape {drawn.shape} for {n} rows; it must draw one for "
                     "each row"
                 )
+            if drawn.dtype.kind not in "biuf":
+                raise DataError(f"{what}, {self.family!r}: draws {drawn.tolist()[0]!r}; numbers are needed")
+            numbers(drawn, n, f"{what}, {self.family!r}")
             return drawn
         return self._of_family(self.family, eta, values, what)
 
@@ -100,14 +103,22 @@ class Response:
                 f"{what}, {self.expression.text}: the linear predictor {eta[row]:g} in row {row} gives no possible "
                 f"mean under {family!r}, which needs means in {family.mean_domain}"
             )
-        mu, rng = family.link.inverse(eta), values["rng"]
+        with np.errstate(over="ignore"):
+            mu, rng = family.link.inverse(eta), values["rng"]
         if family.name == "gaussian":  # by its standard deviation, which may be 0
             return np.asarray(mu + self._scale(values, what) * rng.standard_normal(len(mu)))
         if family.name == "binomial":
             trials = self._trials(values, what)
             return np.rint(family.simulate(mu, trials, 0.0, rng) * trials).astype(np.int64)
         t = np.log(self._scale(values, what)) if family.has_dispersion else 0.0
-        drawn = family.simulate(mu, 1.0, t, rng)
+        try:
+            drawn = family.simulate(mu, 1.0, t, rng)
+        except (ValueError, OverflowError):
+            row = int(np.argmax(mu))
+            raise DataError(
+                f"{what}, {self.expression.text}: the mean {mu[row]:.3g} in row {row} is too large to draw from; the "
+                f"expression gives the linear predictor, on the scale of the {family.link.name} link, here {eta[row]:g}"
+            ) from None
         return drawn.astype(np.int64) if family.discrete else drawn
 
     def _scale(self, values: Mapping[str, Any], what: str) -> NDArray[np.float64]:
@@ -132,7 +143,10 @@ class Response:
 
     def __repr__(self) -> str:
         more = f", random={list(self.random)}" if self.random else ""
-        return f"response({self.expression.text}, family={self.family!r}{more})"
+        linear = isinstance(self.family, OlsWithError) or getattr(self.family, "name", "") == "gaussian"
+        given = {"error_scale" if linear else "dispersion": self.scale, "size": self.size}
+        parameters = "".join(f", {name}={one.text}" for name, one in given.items() if one is not None)
+        return f"response({self.expression.text}, family={self.family!r}{parameters}{more})"
 
 
 def response(

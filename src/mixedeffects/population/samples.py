@@ -12,6 +12,7 @@ from mixedeffects.datasets import frames
 from mixedeffects.datasets.files import Column
 from mixedeffects.errors import DataError
 from mixedeffects.population.factors import Factor, factor_of
+from mixedeffects.population.generators import generator_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ class Sample:
         rng : None, int, Generator or SeedSequence
             As for `sample_y`.
         """
-        generator = self.generator if rng is None else np.random.default_rng(rng)
+        generator = self.generator if rng is None else generator_of(rng)
         values = {**self.values, "n": self.n, "size": self.n, "rng": generator}
         drawn: dict[str, NDArray[Any]] = {}
         for name, one in self.population.responses.items():

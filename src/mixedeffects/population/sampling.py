@@ -9,7 +9,8 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import ConvergenceError, DataError
-from mixedeffects.population.matching import different_data
+from mixedeffects.population.generators import generator_of
+from mixedeffects.population.matching import check_columns, different_data
 from mixedeffects.population.model import Population
 from mixedeffects.population.refits import Tally, attempt, checked_count, is_fit, quiet, refits_of
 from mixedeffects.population.samples import Sample
@@ -60,7 +61,9 @@ def sampling_distribution(
     Raises
     ------
     DataError
-        For data that are no sample, or have other rows or predictors than the fit, or another order of rows.
+        For data that are no sample, or have other rows or predictors than the fit, or another order of rows; for a
+        model that reads a column which the population does not have. What each of the first 20 samples raises alike is
+        raised as it is.
     ConvergenceError
         If no sample could be fitted.
 
@@ -86,7 +89,9 @@ def sampling_distribution(
     if not is_fit(fit) and not callable(fit):
         raise DataError(f"fit must be a fit of lmer or glmer, or a function of a data frame, not {type(fit).__name__}")
     one = refits_of(fit, sample)
-    streams = np.random.default_rng(rng).spawn(nsim)
+    if is_fit(fit) and not (fixed_x and one.template is not None):
+        check_columns(fit, sample)
+    streams = generator_of(rng).spawn(nsim)
     if fn == "estimates" and fixed_x and isinstance(fit, me.LmmResult) and one.template is not None:
         name = str(one.response)
         return _estimates(fit, [np.asarray(sample.draw_y(stream)[name], dtype=np.float64) for stream in streams])
@@ -99,6 +104,8 @@ def sampling_distribution(
             tally.add(made)
             if not isinstance(made, Exception):
                 results.append((number, measure(made)))
+            elif tally.hopeless:  # not the draw, but the function or the model
+                raise made
     return _finished(results, tally, fit.model.data_kind if is_fit(fit) else sample.kind)
 
 
@@ -158,7 +165,7 @@ def parametric_boot_distribution(
             f"alternative and fit have different {differs} ({other.nobs} and {fit.nobs} rows); both must be fitted to "
             "the same ones, in the same order"
         )
-    streams = np.random.default_rng(rng).spawn(nsim)
+    streams = generator_of(rng).spawn(nsim)
     if fn == "estimates" and isinstance(fit, me.LmmResult) and isinstance(other, me.LmmResult):
         return _estimates(other, [fit.simulate(1, rng=stream)[:, 0] for stream in streams], with_fit=False)
     measure, results, tally = _measure(fn), [], Tally()
