@@ -14,7 +14,7 @@ from .choices import number_of_draws, one_of
 from .direct import estimates as direct_estimates
 from .direct import quoted
 from .frames import listed, read
-from .known import means, sizes, sizes_of
+from .known import check_shares, means, sizes, sizes_of
 from .results import UnitLevelResult
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def unit_level(
     FormulaError
         If the formula has an offset or another random-effects term than ``(1 | area)``.
     DataError
-        If a column is missing or not numeric, an area occurs twice, has no means, or a size is wrong.
+        If a column is missing or not numeric, an area occurs twice, has no means, a size is wrong, or a mean is one
+        that an indicator cannot have: outside [0, 1], or shares of one factor that sum above 1.
 
     Warns
     -----
@@ -128,6 +129,7 @@ def unit_level(
     known = sizes(population_sizes, area, population)
     fit = me.lmer(text, data, reml=method == "reml", contrasts=contrasts, missing=missing, functions=functions)
     places, X_bar = means(population, area, fit.design.names)
+    check_shares(places, X_bar, fit.design.arrays)
     sample_areas = fit.design.levels[area]
     if population is None:
         places = [*sample_areas, *[name for name in known or () if name not in set(sample_areas)]]
