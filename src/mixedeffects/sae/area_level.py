@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
     from numpy.typing import NDArray
 
-_ROW, _ANY = "(row)", "(any)"  # columns that are added, under names that no formula can mean
-
 
 def area_level(
     formula: str | me.Formula,
@@ -73,7 +71,8 @@ def area_level(
     Returns
     -------
     AreaLevelResult
-        Frozen; ``to_frame()`` has a row for each area.
+        Frozen; its arrays and ``to_frame()`` have the areas in the order of the rows of `data`, ``to_frame("area")``
+        in that of their names. Rows that are left out are missing there: `rows` has the positions of the others.
 
     Raises
     ------
@@ -112,8 +111,8 @@ def area_level(
     parsed = me.parse(formula, functions=functions) if isinstance(formula, str) else formula
     _check_formula(parsed)
     table = read(data, "data")
-    if area is not None:
-        column(table, area, "data")
+    for name in (*parsed.variables(), *(() if area is None else (area,))):
+        column(table, name, "data")
     options = {"contrasts": contrasts, "missing": missing, "functions": functions}
     areas = _areas(parsed, table, area, unsampled, options)
     D = _variances(areas, variance, table)
@@ -127,10 +126,14 @@ def _whole(values: NDArray[np.float64]) -> NDArray[Any]:
 
 
 class _Areas(NamedTuple):
-    """The areas to estimate, by area: their labels, rows, covariates, and direct estimates (NaN where missing)."""
+    """The areas to estimate, by row: their labels, rows, covariates, and direct estimates (NaN where missing).
+
+    `ranks` are their places in the order of the levels.
+    """
 
     labels: list[str]
     rows: NDArray[np.int64]
+    ranks: NDArray[np.int32]
     X: NDArray[np.float64]
     names: tuple[str, ...]
     y: NDArray[np.float64]
@@ -154,15 +157,18 @@ def _areas(
     """Compute the covariates of all areas and the direct estimates of those that have one."""
     n = len(table)
     columns = {name: table.get_column(name).to_native() for name in table.columns}
-    columns |= {_ROW: np.arange(n), _ANY: np.arange(n)}
-    group = quoted(_ROW if area is None else area)
-    every = me.design(f"`{_ANY}` ~ {formula.fixed} + (1 | {group})", columns, allow_observation_level=True, **options)
+    row = _unused(columns)
+    columns[row] = np.arange(n)
+    present = _unused(columns)
+    columns[present] = np.arange(n)
+    group = quoted(row if area is None else area)
+    every = me.design(f"`{present}` ~ {formula.fixed} + (1 | {group})", columns, allow_constant=True, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DroppedRowsWarning)  # a missing y is no dropped row here
         known = me.design(
             f"{formula.response} ~ 1 + (1 | {group})",
             columns,
-            allow_observation_level=True,
+            allow_constant=True,
             functions=options["functions"],
         )
     factor = every.terms[0].factor
@@ -174,7 +180,7 @@ def _areas(
     y = y[every.rows]
     empty = [label for label, value in zip(labels, y, strict=True) if np.isnan(value)]
     notes: tuple[str, ...] = ()
-    keep = np.argsort(factor.codes, kind="stable")
+    keep = np.arange(len(y))
     if empty and unsampled == "error":
         raise DataError(
             f"there is no direct estimate ({formula.response} is missing) for {listed(empty)}; unsampled='synthetic' "
@@ -182,9 +188,17 @@ def _areas(
         )
     if empty and unsampled == "drop":
         notes = (f"Without direct estimate and left out: {listed(empty)}",)
-        keep = keep[~np.isnan(y[keep])]
+        keep = keep[~np.isnan(y)]
     chosen = [labels[i] for i in keep]
-    return _Areas(chosen, every.rows[keep], every.X[keep], every.kept_names, y[keep], notes)
+    return _Areas(chosen, every.rows[keep], factor.codes[keep], every.X[keep], every.kept_names, y[keep], notes)
+
+
+def _unused(columns: Mapping[str, Any]) -> str:
+    """A name that no column has, so that no formula whose columns were found can mean it."""
+    name = "row"
+    while name in columns:
+        name += "_"
+    return name
 
 
 def _variances(areas: _Areas, variance: Any, table: nw.DataFrame[Any]) -> NDArray[np.float64]:
@@ -250,6 +264,8 @@ def _result(
         names=areas.names,
         found=found,
         areas=tuple(areas.labels),
+        ranks=areas.ranks,
+        rows=areas.rows,
         n=sizes,
         population_sizes=None,
         direct=areas.y,

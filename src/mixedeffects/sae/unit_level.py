@@ -81,7 +81,9 @@ def unit_level(
     Returns
     -------
     UnitLevelResult
-        Frozen; ``to_frame()`` has a row for each area.
+        Frozen; its arrays and ``to_frame()`` have the areas in the order of their names: of numbers for numeric
+        areas, of text for text ("c1", "c10", "c2"), of the categories for categorical ones, not that of the rows of
+        `population_means`. Match them by the column ``area``.
 
     Raises
     ------
@@ -239,6 +241,7 @@ def _result(
     return UnitLevelResult(
         fit=fit,
         areas=tuple(areas),
+        ranks=np.arange(len(areas)),
         n=n.astype(np.int64),
         population_sizes=None if known is None else N,
         direct=_of(position, sample.y, np.nan),
