@@ -248,15 +248,15 @@ def _result(
             "variance; use fewer covariates"
         )
     found = model.fit(AreaModel(X=X, D=D[sampled], method=method), areas.y[sampled])
-    y = np.where(np.isnan(areas.y), 0.0, areas.y)
+    rows, y = found.in_basis(areas.X), np.where(np.isnan(areas.y), 0.0, areas.y)
     if mse == "analytic":
-        parts = model.analytic_mse(found, areas.X, D)
+        parts = model.analytic_mse(found, rows, D)
         total = parts["g1"] + parts["g2"] + 2.0 * parts["g3"] + parts["correction"]
     else:
-        parts = model.bootstrap_mse(found, areas.X, D, sampled, n_bootstrap, rng)
+        parts = model.bootstrap_mse(found, rows, D, sampled, n_bootstrap, rng)
         total = parts["g1"] + parts["spread"]
     notes = areas.notes
-    if found.A == 0.0:
+    if found.is_singular:
         notes = (*notes, "The variance between areas is estimated as 0: every estimate is the synthetic one")
     return AreaLevelResult(
         formula=formula.text,
@@ -270,10 +270,10 @@ def _result(
         population_sizes=None,
         direct=areas.y,
         direct_variance=np.where(np.isnan(areas.y), np.nan, D),
-        eblup=model.eblup(areas.X, D, y, found.A, found.beta),
+        eblup=model.eblup(rows, D, y, found.A, found.coefficients),
         mse=total,
         gamma=model.shrinkage(found.A, D),
-        synthetic=areas.X @ found.beta,
+        synthetic=rows @ found.coefficients,
         mse_method=mse,
         parts=parts,
         notes=notes,

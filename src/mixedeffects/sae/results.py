@@ -288,12 +288,12 @@ class AreaLevelResult(SmallAreas):
     @property
     def fixef(self) -> pd.Series:
         """Coefficients (p,), in units of y per unit of the column; those dropped for rank deficiency are left out."""
-        return pd.Series(self.found.beta.copy(), index=list(self.names))
+        return pd.Series(self.found.beta, index=list(self.names))
 
     @property
     def vcov(self) -> pd.DataFrame:
         """Covariance matrix (p, p) of the coefficients, (X'V^-1 X)^-1."""
-        return pd.DataFrame(self.found.vcov.copy(), index=list(self.names), columns=list(self.names))
+        return pd.DataFrame(self.found.vcov, index=list(self.names), columns=list(self.names))
 
     @property
     def variance_components(self) -> pd.Series:
@@ -302,8 +302,8 @@ class AreaLevelResult(SmallAreas):
 
     @property
     def is_singular(self) -> bool:
-        """Whether the variance between areas is estimated as 0."""
-        return self.found.A == 0.0
+        """Whether the variance between areas is estimated as 0, or below 1e-8 of the smallest sampling variance."""
+        return self.found.is_singular
 
     @property
     def nobs(self) -> int:
