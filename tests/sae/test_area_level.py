@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -28,6 +30,10 @@ def test_variances_as_an_array(estimate, milk):
         milk["variance"].to_numpy(),
         list(milk["variance"]),
         pl.Series(milk["variance"]),
+        milk[["variance"]],
+        milk["variance"].to_numpy()[:, None],
+        milk["variance"].to_numpy().astype(object),
+        [Decimal(value) for value in milk["variance"]],
     ):
         np.testing.assert_array_equal(estimate(variance=variance).eblup, expected)
 
@@ -145,6 +151,9 @@ WRONG = [
     ({"variance": "var"}, me.DataError, "no column 'var' in data; it has 'SmallArea'"),
     ({"variance": 0.3}, me.DataError, "variance=0.3"),
     ({"variance": [0.1, 0.2]}, me.DataError, "2 values for 43 rows"),
+    ({"variance": np.ones((43, 2))}, me.DataError, r"variance has the shape \(43, 2\); give one"),
+    ({"variance": [[1.0], [1.0, 2.0]]}, me.DataError, "variance is no column of numbers"),
+    ({"variance": np.array(["a"] * 43, dtype=object)}, me.DataError, "'variance' of the argument is not numeric"),
     ({"variance": "MajorArea"}, me.DataError, "'MajorArea' of data is not numeric"),
     ({"n": "m"}, me.DataError, "no column 'm' in data"),
     ({"formula": "yi ~ MajorArea + (1 | SmallArea)"}, me.FormulaError, r"take \(1 \| SmallArea\) out"),

@@ -205,10 +205,10 @@ def _variances(areas: _Areas, variance: Any, table: nw.DataFrame[Any]) -> NDArra
     """Sampling variances of the areas, (t,); infinite without a direct estimate."""
     if isinstance(variance, str):
         D, what = numbers(column(table, variance, "data"), variance, "data"), f"the sampling variance {variance!r}"
-    elif np.ndim(variance) == 0:
+    elif np.isscalar(variance) or variance is None:
         raise DataError(f"variance={variance!r}: give the name of a column, or one sampling variance for each row")
     else:
-        given = read({"variance": variance}, "variance")
+        given = read({"variance": _one_column(variance)}, "variance")
         D, what = numbers(column(given, "variance", "variance"), "variance", "the argument"), "the sampling variance"
         if len(D) != len(table):
             raise DataError(f"variance has {len(D)} values for {len(table)} rows; give one for each row")
@@ -226,6 +226,24 @@ def _variances(areas: _Areas, variance: Any, table: nw.DataFrame[Any]) -> NDArra
                 "over the areas, as is done where samples are too small to give one"
             )
     return D
+
+
+def _one_column(variance: Any) -> Any:
+    """The sampling variances as one column: an (m, 1) array is one, and objects such as Decimal are numbers."""
+    try:
+        array = np.asarray(variance)
+    except ValueError:
+        raise DataError("variance is no column of numbers; give one sampling variance for each row") from None
+    if array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 1) or array.ndim == 0:
+        raise DataError(f"variance has the shape {array.shape}; give one sampling variance for each row")
+    if array.ndim == 2:
+        variance = array = array[:, 0]
+    if array.dtype == object and not any(isinstance(value, str) for value in array.tolist()):
+        try:
+            return array.astype(np.float64)
+        except (TypeError, ValueError):
+            return variance
+    return variance
 
 
 def _result(

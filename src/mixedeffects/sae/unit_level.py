@@ -236,8 +236,8 @@ def _result(
         notes = [*notes, *message]
     if at.s_v == 0.0:
         notes = [*notes, "The variance between areas is estimated as 0: every estimate is the synthetic one"]
-    with np.errstate(invalid="ignore"):
-        direct_variance = (1.0 - targets.fraction) * _of(position, direct.variance, np.nan)
+    rest = 1.0 - targets.fraction
+    direct_variance = np.where(rest == 0.0, 0.0, rest * _of(position, direct.variance, np.nan))
     return UnitLevelResult(
         fit=fit,
         areas=tuple(areas),
