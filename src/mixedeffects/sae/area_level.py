@@ -9,9 +9,10 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import DataError, DroppedRowsWarning, FormulaError
+from mixedeffects.population.refits import checked_count
 
 from . import fay_herriot as model
-from .choices import number_of_draws, one_of
+from .choices import one_of
 from .direct import quoted
 from .frames import check_unique, column, kind_of, listed, numbers, read
 from .results import AreaLevelResult
@@ -107,7 +108,7 @@ def area_level(
     one_of("method", method, ("reml", "ml", "fh"))
     one_of("mse", mse, ("analytic", "bootstrap"))
     one_of("unsampled", unsampled, ("error", "synthetic", "drop"))
-    n_bootstrap = number_of_draws(n_bootstrap)
+    n_bootstrap = checked_count(n_bootstrap, "n_bootstrap", least=2)
     parsed = me.parse(formula, functions=functions) if isinstance(formula, str) else formula
     _check_formula(parsed)
     table = read(data, "data")

@@ -8,9 +8,10 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import DataError, FormulaError
+from mixedeffects.population.refits import checked_count
 
 from . import nested_error as model
-from .choices import number_of_draws, one_of
+from .choices import one_of
 from .direct import estimates as direct_estimates
 from .direct import quoted
 from .frames import listed, read
@@ -125,7 +126,7 @@ def unit_level(
     one_of("mse", mse, ("analytic", "bootstrap"))
     one_of("unsampled", unsampled, ("error", "synthetic", "drop"))
     one_of("without_means", without_means, ("error", "drop"))
-    n_bootstrap = number_of_draws(n_bootstrap)
+    n_bootstrap = checked_count(n_bootstrap, "n_bootstrap", least=2)
     text = _with_area(formula, area, functions)
     population = None if population_means is None else read(population_means, "population_means")
     known = sizes(population_sizes, area, population)
