@@ -192,7 +192,8 @@ def design(
     allow_observation_level : bool
         Allow as many random effects as observations, for models without a residual variance.
     allow_constant : bool
-        Allow a constant response and any numbers of levels and random effects, for data that are described and not fitted.
+        Allow a constant response and any numbers of levels and random effects, for data that are described, not
+        fitted.
     successes : bool
         The response counts successes: two categories, a proportion, or ``cbind(successes, failures)``.
 
