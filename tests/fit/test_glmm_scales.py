@@ -56,9 +56,7 @@ def counts(mean, seed):
     return d
 
 
-@pytest.mark.filterwarnings(
-    "ignore::mixedeffects.SingularFitWarning"
-)
+@pytest.mark.filterwarnings("ignore::mixedeffects.SingularFitWarning")
 @pytest.mark.parametrize("random", ["(1 | g)", "(x | g)", "(1 | g) + (1 | h)"])
 @pytest.mark.parametrize("mean", [1e3, 1e4, 1e5, 1e6])
 def test_large_counts(mean, random):

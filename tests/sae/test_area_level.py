@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -28,6 +30,10 @@ def test_variances_as_an_array(estimate, milk):
         milk["variance"].to_numpy(),
         list(milk["variance"]),
         pl.Series(milk["variance"]),
+        milk[["variance"]],
+        milk["variance"].to_numpy()[:, None],
+        milk["variance"].to_numpy().astype(object),
+        [Decimal(value) for value in milk["variance"]],
     ):
         np.testing.assert_array_equal(estimate(variance=variance).eblup, expected)
 
@@ -35,8 +41,38 @@ def test_variances_as_an_array(estimate, milk):
 def test_the_rows_may_be_in_any_order(estimate, milk):
     shuffled = milk.sample(frac=1.0, random_state=3)
     found, expected = estimate(data=shuffled, n="ni"), estimate(n="ni")
-    pd.testing.assert_frame_equal(found.to_frame(), expected.to_frame(), rtol=1e-11)
-    np.testing.assert_array_equal(estimate(data=shuffled, variance=shuffled["variance"]).direct, expected.direct)
+    pd.testing.assert_frame_equal(found.to_frame("area"), expected.to_frame(), rtol=1e-11)
+    backwards = found.to_frame("area", descending=True)["area"]
+    assert list(backwards) == list(expected.areas)[::-1]
+
+
+def test_estimates_have_the_order_of_the_rows(estimate, milk):
+    """Also where the order of the names is another: c1, c10, c11."""
+    data = milk.assign(SmallArea=[f"c{i}" for i in milk["SmallArea"]]).sample(frac=1.0, random_state=3)
+    data["yi"] = data["yi"].where(data["SmallArea"] != "c9")
+    found = estimate(data=data, unsampled="drop", variance=data["variance"])
+    kept = data[data["SmallArea"] != "c9"]
+    assert found.areas == tuple(kept["SmallArea"]) == tuple(found.to_frame()["area"]) == tuple(found.mse_parts["area"])
+    np.testing.assert_array_equal(data["SmallArea"].to_numpy()[found.rows], found.areas)
+    np.testing.assert_array_equal(found.direct, kept["yi"])
+    np.testing.assert_array_equal(found.direct_variance, kept["variance"])
+    assert list(found.to_frame("area")["area"]) == sorted(kept["SmallArea"])
+    again = estimate(data=kept.sort_values("SmallArea"))
+    np.testing.assert_allclose(found.to_frame("area")["eblup"], again.eblup, rtol=1e-11)
+
+
+def test_a_formula_means_columns_of_the_data_only():
+    data = {"y": [1.0, 2.0, 4.0, 7.0, 8.0], "D": np.ones(5), "row_": [3.0, 1.0, 2.0, 5.0, 4.0]}
+    for name in ("(row)", "row", "(any)"):
+        with pytest.raises(
+            me.DataError, match=r"no column .* in data; (it has 'y', 'D', 'row_'|did you mean 'row_'.)$"
+        ):
+            me.sae.area_level(f"y ~ `{name}`", data, variance="D")
+    with pytest.raises(me.DataError, match="fixed part has 1 estimable columns for 1 rows"):
+        me.sae.area_level("y ~ 1", {"y": [1.0], "D": [1.0]}, variance="D")
+    own = me.sae.area_level("y ~ row", {**data, "row": data["row_"]}, variance="D")
+    other = me.sae.area_level("y ~ x", {**data, "x": data["row_"]}, variance="D")
+    np.testing.assert_array_equal(own.eblup, other.eblup)
 
 
 def test_without_area_the_rows_name_them(estimate):
@@ -115,6 +151,9 @@ WRONG = [
     ({"variance": "var"}, me.DataError, "no column 'var' in data; it has 'SmallArea'"),
     ({"variance": 0.3}, me.DataError, "variance=0.3"),
     ({"variance": [0.1, 0.2]}, me.DataError, "2 values for 43 rows"),
+    ({"variance": np.ones((43, 2))}, me.DataError, r"variance has the shape \(43, 2\); give one"),
+    ({"variance": [[1.0], [1.0, 2.0]]}, me.DataError, "variance is no column of numbers"),
+    ({"variance": np.array(["a"] * 43, dtype=object)}, me.DataError, "'variance' of the argument is not numeric"),
     ({"variance": "MajorArea"}, me.DataError, "'MajorArea' of data is not numeric"),
     ({"n": "m"}, me.DataError, "no column 'm' in data"),
     ({"formula": "yi ~ MajorArea + (1 | SmallArea)"}, me.FormulaError, r"take \(1 \| SmallArea\) out"),

@@ -57,6 +57,46 @@ def test_areas_of_one_unit_each():
     assert found["sd"].isna().all()
 
 
+@pytest.mark.parametrize("y", [[1.0, 2.0, 6.0], [4.0, 4.0, 4.0], [0.0, 0.0, 0.0]])
+@pytest.mark.parametrize("g", [["a", "a", "a"], ["a", "a", "b"]])
+def test_one_area_or_one_value_is_estimated(y, g):
+    found = me.sae.direct("y", {"y": y, "g": g}, area="g")
+    first = np.array([value for value, area in zip(y, g, strict=True) if area == "a"])
+    assert found["mean"][0] == pytest.approx(first.mean(), rel=1e-14)
+    assert found["variance"][0] == pytest.approx(first.var(ddof=1) / len(first), rel=1e-14)
+    assert len(found) == len(set(g))
+    assert me.sae.direct("y", {"y": [3.0], "g": ["a"]}, area="g")["mean"][0] == 3.0
+
+
+def test_areas_without_any_value_are_named():
+    data = {"y": [1.0, 2.0, None, None, 5.0, None], "g": ["a", "a", "b", "b", "c", "c"]}
+    with pytest.warns(me.DroppedRowsWarning) as caught:
+        found = me.sae.direct("y", pl.DataFrame(data), area="g")
+    assert found["area"].to_list() == ["a", "c"]
+    assert str(caught[-1].message) == "no row of area b has y and all else that is needed: not in the table"
+    with pytest.warns(me.DroppedRowsWarning) as caught:  # no area is lost
+        me.sae.direct("y", {"y": data["y"], "g": ["a", "a", "a", None, "c", "c"]}, area="g")
+    assert len(caught) == 1
+
+
+def test_an_area_whose_whole_population_is_one_unit_has_no_variance():
+    data = {"y": [1.0, 4.0, 4.2, 9.0, 9.1], "g": ["a", "b", "b", "c", "c"]}
+    sizes = {"a": 1, "b": 20, "c": 20}
+    assert me.sae.direct("y", data, area="g", population_sizes=sizes)["variance"][0] == 0.0
+    found = me.sae.unit_level("y ~ 1", data, area="g", population_sizes=sizes)
+    assert found.direct_variance[0] == found.mse[0] == 0.0
+
+
+def test_weights_below_one_have_no_horvitz_thompson_variance(unbalanced):
+    w = np.where(np.arange(len(unbalanced["g"])) > 4, 0.5, 2.0)
+    sizes = dict.fromkeys(range(7), 30)
+    with pytest.raises(me.DataError, match=r"weights are below 1, the first 0\.5 in row 5; with population_sizes"):
+        me.sae.direct("y", unbalanced, area="g", weights=w, population_sizes=sizes)
+    ratio, scaled = (me.sae.direct("y", unbalanced, area="g", weights=v) for v in (w, 8.0 * w))
+    np.testing.assert_allclose(ratio["variance"], scaled["variance"], rtol=1e-12)
+    me.sae.direct("y", unbalanced, area="g", weights=2.0 * w, population_sizes=sizes)
+
+
 def test_the_table_is_in_the_library_of_the_data(unbalanced):
     found = me.sae.direct("log(y + 10)", pl.DataFrame(unbalanced), area="g")
     assert isinstance(found, pl.DataFrame)

@@ -17,6 +17,9 @@ from mixedeffects.plots import style
 
 mpl.use("Agg")
 
+# Most maps here are of some of the areas only.
+pytestmark = pytest.mark.filterwarnings("ignore:.*have no outline:mixedeffects.DroppedRowsWarning")
+
 
 @pytest.fixture(autouse=True)
 def _closed():
@@ -108,6 +111,32 @@ def test_map_statuses_and_colours(found):
     for i in (0, 1, 13):
         expected = filled.cmap(filled.norm(found.direct[i]))[:3]
         np.testing.assert_allclose(colour(i % 8 + 0.5, i // 8 + 0.5), expected, atol=0.01)
+
+
+@pytest.fixture
+def fips():
+    """Six areas with codes as numbers, which have lost their leading zeros."""
+    data = {"code": [1001, 4001, 9001, 10001, 12001, 13001], "y": [1.0, 3.0, 2.0, 5.0, 4.0, 6.0], "D": [0.3] * 6}
+    return me.sae.area_level("y ~ 1", data, variance="D", area="code")
+
+
+def test_areas_with_a_value_that_are_not_drawn_are_named(fips):
+    outlines = grid(["01001", "04001", "09001", "10001", "12001", "99001"])
+    says = (
+        r"4 of 6 areas with a value have no outline and are not drawn: areas 1001, 4001, 9001, 13001; "
+        r"the GeoJSON has '01001' for '1001': leading zeros count"
+    )
+    with pytest.warns(me.DroppedRowsWarning, match=says) as caught:
+        frame = fips.plot.map(outlines, key="code").data
+    assert [one.filename for one in caught] == [__file__]
+    assert list(frame["area"][frame["status"] == "drawn"]) == ["10001", "12001"]
+    with pytest.warns(me.DroppedRowsWarning, match="1 of 6 .*: area 4001$"):
+        fips.plot.map(grid([1001, 9001, 10001, 12001, 13001]), key="code")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_complete_map_warns_of_nothing(fips):
+    fips.plot.map(grid([*fips.areas, "99001"]), key="code")
 
 
 @pytest.mark.parametrize("turn", [1, -1])

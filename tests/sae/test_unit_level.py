@@ -104,6 +104,45 @@ def test_factors_are_named_as_their_coefficients(unbalanced):
         me.sae.unit_level("y ~ kind + x", data, area="g", population_means=shares)
 
 
+@pytest.fixture
+def services():
+    """Eight areas with ten units each: a factor of three levels, an indicator, and a measurement."""
+    rng = np.random.default_rng(8)
+    g = np.repeat(np.arange(8), 10)
+    data = {"g": g, "s": np.tile(list("RTQRT"), 16), "d": np.tile([0, 1, 1, 0], 20), "x": rng.normal(size=80)}
+    data["y"] = rng.normal(size=8)[g] + rng.normal(size=80)
+    means = {"g": np.arange(8), "s[T.R]": 0.3, "s[T.T]": 0.4, "d": 0.5, "x": 30.0}
+    return data, pd.DataFrame(means)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"s[T.R]": 30.0}, r"'s\[T.R\]' of population_means is 30 for areas 2, 3, 4, 5, 6 and 1 more: .* share"),
+        ({"s[T.T]": -0.1}, r"'s\[T.T\]' of population_means is -0.1 for areas 2"),
+        ({"s[T.R]": 0.7}, r"shares s\[T.R\], s\[T.T\] in population_means sum to 1.1 for areas 2, .* levels of s "),
+        ({"d": 50.0}, r"'d' of population_means is 50 for areas 2, .*; if it is a count, write I\(d\)"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(services, changes, says):
+    data, means = services
+    for column, value in changes.items():
+        means.loc[2:, column] = value
+    with pytest.raises(me.DataError, match=says):
+        me.sae.unit_level("y ~ s + d + x", data, area="g", population_means=means)
+
+
+def test_shares_that_can_be_are_taken(services):
+    data, means = services
+    for changes in ({}, {"s[T.R]": 0.0, "s[T.T]": 1.0}, {"s[T.R]": 0.604}, {"d": 1.0}):  # 1.004 is rounding
+        given = means.assign(**changes)
+        me.sae.unit_level("y ~ s + d + x", data, area="g", population_means=given)
+    counts = means.rename(columns={"d": "I(d)"}).assign(**{"I(d)": 1.5})
+    me.sae.unit_level("y ~ s + I(d) + x", data, area="g", population_means=counts)
+    products = means.assign(**{"s[T.R]:x": 20.0, "s[T.T]:x": -3.0})
+    me.sae.unit_level("y ~ s * x", data, area="g", population_means=products)
+
+
 def test_without_covariates_no_means_are_needed(unbalanced):
     found = me.sae.unit_level("y ~ 1", unbalanced, area="g")
     effects = found.fit.ranef["g"]["Intercept"].to_numpy()

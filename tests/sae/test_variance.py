@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy import optimize
 
 import mixedeffects as me
+from mixedeffects.sae.fay_herriot import weighted_least_squares
 from mixedeffects.sae.variance import AreaModel, estimate, moments
 
 
@@ -131,3 +135,60 @@ def test_a_variance_of_zero_is_said():
     np.testing.assert_allclose(found.eblup, found.synthetic, rtol=1e-14)
     assert "estimated as 0" in str(found)
     assert (found.mse > 0.0).all()
+
+
+@pytest.mark.parametrize("method", ["reml", "ml", "fh"])
+@pytest.mark.parametrize(("shift", "close"), [(1e5, 1e-9), (1e7, 1e-7)])
+def test_where_a_covariate_has_its_zero_does_not_matter(method, shift, close):
+    """The shifted covariate itself is rounded to 1e-11 and 1e-9."""
+    rng = np.random.default_rng(3)
+    x, D = rng.normal(size=40), rng.uniform(0.2, 2.0, 40)
+    data = {"x": x, "D": D, "y": 1.0 + x + rng.normal(size=40) * np.sqrt(1.0 + D)}
+    data["y"][3] = np.nan
+    for mse in ("analytic", "bootstrap"):
+        options = {"variance": "D", "method": method, "mse": mse, "n_bootstrap": 20, "rng": 1, "unsampled": "synthetic"}
+        here = me.sae.area_level("y ~ x", data, **options)
+        there = me.sae.area_level("y ~ x", {**data, "x": x + shift}, **options)
+        assert there.names == here.names
+        for name in ("eblup", "mse", "synthetic", "gamma"):
+            np.testing.assert_allclose(getattr(there, name), getattr(here, name), rtol=close, atol=close)
+        assert there.fixef["x"] == pytest.approx(here.fixef["x"], rel=close)
+        assert there.vcov.loc["x", "x"] == pytest.approx(here.vcov.loc["x", "x"], rel=close)
+        if method != "fh":
+            assert there.criterion == pytest.approx(here.criterion, rel=close)
+
+
+@pytest.mark.parametrize("smallest", [1e-12, 1e-20])
+def test_very_unequal_variances_cost_no_digits(smallest):
+    """One area is known almost exactly; the normal equations are solved in rational numbers."""
+    rng = np.random.default_rng(1)
+    X, y, V = np.column_stack([np.ones(9), rng.normal(size=9)]), rng.normal(size=9), rng.uniform(0.5, 2.0, 9)
+    V[6] = smallest
+    weights = [1 / Fraction(v) for v in V.tolist()]
+    rows = [[Fraction(v) for v in row] for row in X.tolist()]
+    normal = [[sum(w * r[i] * r[j] for w, r in zip(weights, rows, strict=True)) for j in (0, 1)] for i in (0, 1)]
+    right = [sum(w * r[i] * Fraction(v) for w, r, v in zip(weights, rows, y.tolist(), strict=True)) for i in (0, 1)]
+    det = normal[0][0] * normal[1][1] - normal[0][1] ** 2
+    beta = [normal[1][1] * right[0] - normal[0][1] * right[1], normal[0][0] * right[1] - normal[0][1] * right[0]]
+    found, root = weighted_least_squares(X, V, y)
+    np.testing.assert_allclose(found, [float(b / det) for b in beta], rtol=1e-12)
+    np.testing.assert_allclose((root @ root.T)[1, 1], float(normal[0][0] / det), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["reml", "ml", "fh"])
+def test_areas_that_are_known_almost_exactly_keep_their_estimates(method):
+    rng = np.random.default_rng(3)
+    x, D = rng.normal(size=40), rng.uniform(0.2, 2.0, 40)
+    y = 1.0 + x + rng.normal(size=40) * np.sqrt(1.0 + D)
+    D[:5] = 1e-18
+    found = me.sae.area_level("y ~ x", {"x": x, "y": y, "D": D}, variance="D", method=method)
+    assert not found.is_singular
+    np.testing.assert_allclose(found.eblup[:5], y[:5], rtol=1e-15)
+    np.testing.assert_allclose(found.mse[:5], 1e-18, rtol=1e-12)
+
+
+def test_a_variance_that_is_zero_to_rounding_is_on_the_boundary():
+    found = me.sae.area_level("y ~ 1", {"y": [1.0, 2.0, 4.0, 3.0], "D": [0.2] * 4}, variance="D")
+    assert not found.is_singular
+    assert not dataclasses.replace(found.found, A=2.1e-9).is_singular
+    assert dataclasses.replace(found.found, A=1.9e-9).is_singular

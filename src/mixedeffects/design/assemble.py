@@ -170,6 +170,7 @@ def design(
     missing: str = "drop",
     functions: Functions | None = None,
     allow_observation_level: bool = False,
+    allow_constant: bool = False,
     successes: bool = False,
 ) -> Design:
     """Compute the matrices of a mixed model without fitting it.
@@ -190,6 +191,9 @@ def design(
         Functions that the formula may call.
     allow_observation_level : bool
         Allow as many random effects as observations, for models without a residual variance.
+    allow_constant : bool
+        Allow a constant response and any numbers of levels and random effects, for data that are described, not
+        fitted.
     successes : bool
         The response counts successes: two categories, a proportion, or ``cbind(successes, failures)``.
 
@@ -228,11 +232,13 @@ def design(
         missing=missing,
         functions=functions,
         successes=successes,
+        allow_constant=allow_constant,
     )
     if "Intercept" in frame.columns:
         raise DataError("a column named 'Intercept' would be taken for the constant; rename it")
     frame, matrices = _matrices(formula, frame, coding, functions, missing)
-    check_grouping(matrices.terms, frame.n_rows, allow_observation_level=allow_observation_level)
+    if not allow_constant:
+        check_grouping(matrices.terms, frame.n_rows, allow_observation_level=allow_observation_level)
     frame.report_dropped()
     _report_aliased(matrices.encoding.names, matrices.kept)
     return Design(

@@ -150,6 +150,7 @@ def model_frame(
     missing: str = "drop",
     functions: Functions | None = None,
     successes: bool = False,
+    allow_constant: bool = False,
 ) -> ModelFrame:
     """Read the columns that a formula needs and keep the complete rows.
 
@@ -168,6 +169,8 @@ def model_frame(
     successes : bool
         The response counts successes: a category or a boolean (the first level is a failure) becomes 0 and 1,
         ``cbind(successes, failures)`` a proportion whose weights are the numbers of trials.
+    allow_constant : bool
+        Whether the response may be constant.
 
     Returns
     -------
@@ -216,7 +219,7 @@ def model_frame(
     frame = _with_response(frame, formula, functions, missing=missing, successes=successes)
     frame = _without_zero_weights(frame, weights)
     _check_offset(frame)
-    if frame.y.min() == frame.y.max():
+    if not allow_constant and frame.y.min() == frame.y.max():
         raise DataError(f"the response {formula.response!r} is constant: {frame.y[0]:g} in all {frame.n_rows} rows")
     return frame
 

@@ -9,9 +9,10 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import DataError, DroppedRowsWarning, FormulaError
+from mixedeffects.population.refits import checked_count
 
 from . import fay_herriot as model
-from .choices import number_of_draws, one_of
+from .choices import one_of
 from .direct import quoted
 from .frames import check_unique, column, kind_of, listed, numbers, read
 from .results import AreaLevelResult
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     import narwhals.stable.v2 as nw
     from numpy.typing import NDArray
-
-_ROW, _ANY = "(row)", "(any)"  # columns that are added, under names that no formula can mean
 
 
 def area_level(
@@ -73,7 +72,8 @@ def area_level(
     Returns
     -------
     AreaLevelResult
-        Frozen; ``to_frame()`` has a row for each area.
+        Frozen; its arrays and ``to_frame()`` have the areas in the order of the rows of `data`, ``to_frame("area")``
+        in that of their names. Rows that are left out are missing there: `rows` has the positions of the others.
 
     Raises
     ------
@@ -108,12 +108,12 @@ def area_level(
     one_of("method", method, ("reml", "ml", "fh"))
     one_of("mse", mse, ("analytic", "bootstrap"))
     one_of("unsampled", unsampled, ("error", "synthetic", "drop"))
-    n_bootstrap = number_of_draws(n_bootstrap)
+    n_bootstrap = checked_count(n_bootstrap, "n_bootstrap", least=2)
     parsed = me.parse(formula, functions=functions) if isinstance(formula, str) else formula
     _check_formula(parsed)
     table = read(data, "data")
-    if area is not None:
-        column(table, area, "data")
+    for name in (*parsed.variables(), *(() if area is None else (area,))):
+        column(table, name, "data")
     options = {"contrasts": contrasts, "missing": missing, "functions": functions}
     areas = _areas(parsed, table, area, unsampled, options)
     D = _variances(areas, variance, table)
@@ -127,10 +127,14 @@ def _whole(values: NDArray[np.float64]) -> NDArray[Any]:
 
 
 class _Areas(NamedTuple):
-    """The areas to estimate, by area: their labels, rows, covariates, and direct estimates (NaN where missing)."""
+    """The areas to estimate, by row: their labels, rows, covariates, and direct estimates (NaN where missing).
+
+    `ranks` are their places in the order of the levels.
+    """
 
     labels: list[str]
     rows: NDArray[np.int64]
+    ranks: NDArray[np.int32]
     X: NDArray[np.float64]
     names: tuple[str, ...]
     y: NDArray[np.float64]
@@ -154,15 +158,18 @@ def _areas(
     """Compute the covariates of all areas and the direct estimates of those that have one."""
     n = len(table)
     columns = {name: table.get_column(name).to_native() for name in table.columns}
-    columns |= {_ROW: np.arange(n), _ANY: np.arange(n)}
-    group = quoted(_ROW if area is None else area)
-    every = me.design(f"`{_ANY}` ~ {formula.fixed} + (1 | {group})", columns, allow_observation_level=True, **options)
+    row = _unused(columns)
+    columns[row] = np.arange(n)
+    present = _unused(columns)
+    columns[present] = np.arange(n)
+    group = quoted(row if area is None else area)
+    every = me.design(f"`{present}` ~ {formula.fixed} + (1 | {group})", columns, allow_constant=True, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DroppedRowsWarning)  # a missing y is no dropped row here
         known = me.design(
             f"{formula.response} ~ 1 + (1 | {group})",
             columns,
-            allow_observation_level=True,
+            allow_constant=True,
             functions=options["functions"],
         )
     factor = every.terms[0].factor
@@ -174,7 +181,7 @@ def _areas(
     y = y[every.rows]
     empty = [label for label, value in zip(labels, y, strict=True) if np.isnan(value)]
     notes: tuple[str, ...] = ()
-    keep = np.argsort(factor.codes, kind="stable")
+    keep = np.arange(len(y))
     if empty and unsampled == "error":
         raise DataError(
             f"there is no direct estimate ({formula.response} is missing) for {listed(empty)}; unsampled='synthetic' "
@@ -182,19 +189,27 @@ def _areas(
         )
     if empty and unsampled == "drop":
         notes = (f"Without direct estimate and left out: {listed(empty)}",)
-        keep = keep[~np.isnan(y[keep])]
+        keep = keep[~np.isnan(y)]
     chosen = [labels[i] for i in keep]
-    return _Areas(chosen, every.rows[keep], every.X[keep], every.kept_names, y[keep], notes)
+    return _Areas(chosen, every.rows[keep], factor.codes[keep], every.X[keep], every.kept_names, y[keep], notes)
+
+
+def _unused(columns: Mapping[str, Any]) -> str:
+    """A name that no column has, so that no formula whose columns were found can mean it."""
+    name = "row"
+    while name in columns:
+        name += "_"
+    return name
 
 
 def _variances(areas: _Areas, variance: Any, table: nw.DataFrame[Any]) -> NDArray[np.float64]:
     """Sampling variances of the areas, (t,); infinite without a direct estimate."""
     if isinstance(variance, str):
         D, what = numbers(column(table, variance, "data"), variance, "data"), f"the sampling variance {variance!r}"
-    elif np.ndim(variance) == 0:
+    elif np.isscalar(variance) or variance is None:
         raise DataError(f"variance={variance!r}: give the name of a column, or one sampling variance for each row")
     else:
-        given = read({"variance": variance}, "variance")
+        given = read({"variance": _one_column(variance)}, "variance")
         D, what = numbers(column(given, "variance", "variance"), "variance", "the argument"), "the sampling variance"
         if len(D) != len(table):
             raise DataError(f"variance has {len(D)} values for {len(table)} rows; give one for each row")
@@ -212,6 +227,24 @@ def _variances(areas: _Areas, variance: Any, table: nw.DataFrame[Any]) -> NDArra
                 "over the areas, as is done where samples are too small to give one"
             )
     return D
+
+
+def _one_column(variance: Any) -> Any:
+    """The sampling variances as one column: an (m, 1) array is one, and objects such as Decimal are numbers."""
+    try:
+        array = np.asarray(variance)
+    except ValueError:
+        raise DataError("variance is no column of numbers; give one sampling variance for each row") from None
+    if array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 1) or array.ndim == 0:
+        raise DataError(f"variance has the shape {array.shape}; give one sampling variance for each row")
+    if array.ndim == 2:
+        variance = array = array[:, 0]
+    if array.dtype == object and not any(isinstance(value, str) for value in array.tolist()):
+        try:
+            return array.astype(np.float64)
+        except (TypeError, ValueError):
+            return variance
+    return variance
 
 
 def _result(
@@ -234,15 +267,15 @@ def _result(
             "variance; use fewer covariates"
         )
     found = model.fit(AreaModel(X=X, D=D[sampled], method=method), areas.y[sampled])
-    y = np.where(np.isnan(areas.y), 0.0, areas.y)
+    rows, y = found.in_basis(areas.X), np.where(np.isnan(areas.y), 0.0, areas.y)
     if mse == "analytic":
-        parts = model.analytic_mse(found, areas.X, D)
+        parts = model.analytic_mse(found, rows, D)
         total = parts["g1"] + parts["g2"] + 2.0 * parts["g3"] + parts["correction"]
     else:
-        parts = model.bootstrap_mse(found, areas.X, D, sampled, n_bootstrap, rng)
+        parts = model.bootstrap_mse(found, rows, D, sampled, n_bootstrap, rng)
         total = parts["g1"] + parts["spread"]
     notes = areas.notes
-    if found.A == 0.0:
+    if found.is_singular:
         notes = (*notes, "The variance between areas is estimated as 0: every estimate is the synthetic one")
     return AreaLevelResult(
         formula=formula.text,
@@ -250,14 +283,16 @@ def _result(
         names=areas.names,
         found=found,
         areas=tuple(areas.labels),
+        ranks=areas.ranks,
+        rows=areas.rows,
         n=sizes,
         population_sizes=None,
         direct=areas.y,
         direct_variance=np.where(np.isnan(areas.y), np.nan, D),
-        eblup=model.eblup(areas.X, D, y, found.A, found.beta),
+        eblup=model.eblup(rows, D, y, found.A, found.coefficients),
         mse=total,
         gamma=model.shrinkage(found.A, D),
-        synthetic=areas.X @ found.beta,
+        synthetic=rows @ found.coefficients,
         mse_method=mse,
         parts=parts,
         notes=notes,

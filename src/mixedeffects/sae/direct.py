@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import mixedeffects as me
-from mixedeffects.errors import DataError
+from mixedeffects.errors import DataError, DroppedRowsWarning
 
-from .frames import to_frame
+from .frames import column, label, listed, read, to_frame
 from .known import sizes, sizes_of
 
 if TYPE_CHECKING:
@@ -46,17 +47,19 @@ def direct(y: str, data: Any, *, area: str, weights: str | Any | None = None, po
     -------
     data frame
         area (as text), n, mean, variance, sd (its root), cv (in percent of the mean's absolute value); in the library
-        of the data, by area. The variance of an area with one unit is NaN, except with weights and sizes.
+        of the data, by area. The variance of an area with one unit is NaN, except with weights and sizes
+        or where it is the whole population.
 
     Raises
     ------
     DataError
-        If a column is missing or not numeric, or a size is missing, not positive or smaller than the sample.
+        If a column is missing or not numeric, a size is missing, not positive or smaller than the sample, or a weight
+        is below 1 where sizes are given.
 
     Warns
     -----
     DroppedRowsWarning
-        If rows have missing values or a weight of zero.
+        If rows have missing values or a weight of zero, and which areas have no other rows.
 
     Notes
     -----
@@ -77,12 +80,17 @@ def direct(y: str, data: Any, *, area: str, weights: str | Any | None = None, po
     >>> round(float(table["mean"][0]), 2)
     342.15
     """
-    arrays = me.design(f"{y} ~ 1 + (1 | {quoted(area)})", data, weights=weights, allow_observation_level=True)
+    arrays = me.design(f"{y} ~ 0 + (1 | {quoted(area)})", data, weights=weights, allow_constant=True)
     factor = arrays.terms[0].factor
     areas = [str(name) for name in factor.labels]
+    lost = _lost_areas(data, area, arrays)
+    if lost:
+        text = f"no row of {listed(lost)} has {y} and all else that is needed: not in the table"
+        warnings.warn(text, DroppedRowsWarning, stacklevel=2)
     found = estimates(arrays.y, factor.codes, len(areas), arrays.weights, None)
     known = sizes(population_sizes, area, None)
     if known is not None:
+        _check_weights(arrays)
         N = sizes_of(areas, found.n, known)
         found = estimates(arrays.y, factor.codes, len(areas), arrays.weights, N)
     return to_frame(
@@ -96,6 +104,32 @@ def direct(y: str, data: Any, *, area: str, weights: str | Any | None = None, po
         },
         arrays.data_kind,
     )
+
+
+def _lost_areas(data: Any, area: str, arrays: me.Design) -> list[str]:
+    """Areas none of whose rows could be used."""
+    if arrays.nobs == arrays.n_rows_given:
+        return []
+    series = column(read(data, "data"), area, "data")
+    names = [label(value) for value in series.to_list()]
+    used = {names[row] for row in arrays.rows.tolist()}
+    missing = series.is_null().to_list()
+    return list(
+        dict.fromkeys(n for n, null in zip(names, missing, strict=True) if n not in used | {"nan"} and not null)
+    )
+
+
+def _check_weights(arrays: me.Design) -> None:
+    """Refuse weights that are no reciprocals of probabilities; the Horvitz-Thompson variance would be negative."""
+    if arrays.weights is None:
+        return
+    small = np.flatnonzero(arrays.weights < 1.0)
+    if len(small):
+        raise DataError(
+            f"{len(small)} weights are below 1, the first {arrays.weights[small[0]]:g} in row {arrays.rows[small[0]]}; "
+            "with population_sizes a weight is the reciprocal of an inclusion probability and at least 1. Give such "
+            "weights, or leave population_sizes out: the ratio mean needs the weights only up to a factor"
+        )
 
 
 def estimates(
@@ -131,7 +165,9 @@ def estimates(
         mean = total(w * y) / total(w)
         squares = total((w * (y - mean[codes])) ** 2) / total(w) ** 2
         variance = np.where(n > 1, n / (n - 1.0) * squares, np.nan)
-    return DirectEstimates(n=n, mean=mean, variance=variance if sizes is None else (1.0 - n / sizes) * variance)
+    if sizes is not None:
+        variance = np.where(n == sizes, 0.0, (1.0 - n / sizes) * variance)
+    return DirectEstimates(n=n, mean=mean, variance=variance)
 
 
 def percent_cv(estimate: NDArray[np.float64], mse: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
     from numpy.typing import NDArray
 
+    import mixedeffects as me
+
 _MEANS, _SIZES = "population_means", "population_sizes"
 CONSTANT = "Intercept"
+_ROUNDING = 0.005  # of a published share
+_PARTS = re.compile(r":(?![^\[\]]*\])")  # at the colons of an interaction, not those in the name of a level
 
 
 def means(frame: nw.DataFrame[Any] | None, area: str, names: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
@@ -72,6 +77,54 @@ def means(frame: nw.DataFrame[Any] | None, area: str, names: Sequence[str]) -> t
                 "drop the row"
             )
     return areas, out
+
+
+def check_shares(areas: Sequence[str], X_bar: NDArray[np.float64], design: me.Design) -> None:
+    """Refuse means that indicators cannot have.
+
+    An indicator is a column of X with nothing but 0 and 1 in the sample that belongs to a level of a factor, as
+    ``service[T.1]`` does, or is a column of the data itself.
+
+    Parameters
+    ----------
+    areas : sequence of str (t,)
+        The areas of the population.
+    X_bar : ndarray (t, p)
+        The means there.
+    design : Design
+        The sample.
+
+    Raises
+    ------
+    DataError
+        If a mean is outside [0, 1], or those of levels that exclude each other sum above 1.
+    """
+    names = design.kept_names
+    shares = {name: j for j, name in enumerate(names) if _is_indicator(name, design.X[:, j], design.columns)}
+    for name, j in shares.items():
+        wrong = np.flatnonzero((X_bar[:, j] < 0.0) | (X_bar[:, j] > 1.0 + 1e-9)).tolist()
+        if wrong:
+            escape = "" if "[" in name else f"; if it is a count, write I({name}), here and in the formula"
+            raise DataError(
+                f"column {name!r} of population_means is {X_bar[wrong[0], j]:g} for {listed(areas[i] for i in wrong)}: "
+                f"its values in the data are 0 and 1, so its mean is a share between 0 and 1, not a percentage{escape}"
+            )
+    for term, part in design.assign:
+        together = [shares[name] for name in design.names[part] if name in shares]
+        if len(together) < 2 or design.X[:, together].sum(axis=1).max() > 1.0:
+            continue
+        total = X_bar[:, together].sum(axis=1)
+        wrong = np.flatnonzero(total > 1.0 + _ROUNDING * len(together)).tolist()
+        if wrong:
+            raise DataError(
+                f"the shares {', '.join(names[j] for j in together)} in population_means sum to {total[wrong[0]]:g} "
+                f"for {listed(areas[i] for i in wrong)}; those of the levels of {term} cannot sum above 1"
+            )
+
+
+def _is_indicator(name: str, values: NDArray[np.float64], columns: Mapping[str, Any]) -> bool:
+    of_levels = all(part.endswith("]") for part in _PARTS.split(name))
+    return name != CONSTANT and (of_levels or name in columns) and bool(((values == 0.0) | (values == 1.0)).all())
 
 
 def sizes(given: Any, area: str, frame: nw.DataFrame[Any] | None) -> dict[str, float] | None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixedeffects.errors import DataError
+from mixedeffects.errors import DataError, DroppedRowsWarning
 from mixedeffects.plots.areas import area_caterpillar_picture
 from mixedeffects.plots.choropleth import choropleth_picture
 from mixedeffects.plots.picture import Picture, picture
 
+from .frames import listed
 from .geojson import shapes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
     from .results import SmallAreas
 
 _LABELS = {
@@ -105,7 +111,8 @@ class AreaPictures:
         geojson : path, str or dict
             Outlines: a GeoJSON file, its text, or what json has read; Polygon and MultiPolygon, with holes.
         key : str
-            The property of a feature that names its area, compared as text with the area of the table.
+            The property of a feature that names its area, compared as text with the area of the table: 1001 and
+            "1001" are the same, 1001 and "01001" are not.
         value : str
             A column of the table, such as ``"eblup"``, ``"cv"`` or ``"gamma"``.
         aspect : float, optional
@@ -125,6 +132,11 @@ class AreaPictures:
         ------
         DataError
             If the GeoJSON cannot be read or matches no area, or there is no such column.
+
+        Warns
+        -----
+        DroppedRowsWarning
+            If areas with a value have no outline and are not on the map.
         """
         columns = self._result._columns()
         if value not in columns or value == "area":
@@ -138,6 +150,7 @@ class AreaPictures:
             )
         if not any(outlines.get(name) and np.isfinite(x) for name, x in zip(self._result.areas, values, strict=True)):
             raise DataError(f"no outline in the GeoJSON is that of an area with a value of {value!r}: nothing to draw")
+        _warn_left_out(self._result.areas, values, outlines)
         return choropleth_picture(
             self._result.areas,
             values,
@@ -147,6 +160,27 @@ class AreaPictures:
             aspect=aspect,
             limits=_checked(limits),
         )
+
+
+def _warn_left_out(areas: Sequence[str], values: NDArray[np.float64], outlines: Mapping[str, Any]) -> None:
+    """Name the areas that have a value and no outline, and outlines that differ from them by leading zeros."""
+    valued = [area for area, value in zip(areas, values.tolist(), strict=True) if np.isfinite(value)]
+    left_out = [area for area in valued if not outlines.get(area)]
+    if not left_out:
+        return
+    bare = {name.lstrip("0"): name for name in outlines if name not in set(areas)}
+    padded = next(((area, bare[area.lstrip("0")]) for area in left_out if area.lstrip("0") in bare), None)
+    hint = (
+        f"; the GeoJSON has {padded[1]!r} for {padded[0]!r}: leading zeros count, so keep codes as text in the data"
+        if padded
+        else ""
+    )
+    warnings.warn(
+        f"{len(left_out)} of {len(valued)} areas with a value have no outline and are not drawn: "
+        f"{listed(left_out)}{hint}",
+        DroppedRowsWarning,
+        stacklevel=4,
+    )
 
 
 def _checked(limits: Any) -> tuple[float, float] | None:

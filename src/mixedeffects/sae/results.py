@@ -31,12 +31,17 @@ _SHOWN = 20  # rows of the table that are printed
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SmallAreas(ABC):
-    """Estimates of t areas, by area. Frozen.
+    """Estimates of t areas. Frozen.
+
+    All arrays have the areas in one order, that of `areas`: by `area_level` the order of the rows of the data, by
+    `unit_level` that of the areas' levels.
 
     Attributes
     ----------
     areas : tuple of str (t,)
         The areas as text.
+    ranks : ndarray of int (t,)
+        Their places in the order of their levels: of numbers, of text, or of the categories.
     n : ndarray (t,) or None
         Units in the sample; None where the sizes of the samples are not known.
     population_sizes : ndarray (t,) or None
@@ -60,6 +65,7 @@ class SmallAreas(ABC):
     """
 
     areas: tuple[str, ...]
+    ranks: NDArray[Any]
     n: NDArray[Any] | None
     population_sizes: NDArray[np.float64] | None
     direct: NDArray[np.float64]
@@ -78,7 +84,7 @@ class SmallAreas(ABC):
         for array in (self.n, self.population_sizes, self.direct, self.direct_variance, self.eblup, self.mse):
             if array is not None:
                 array.flags.writeable = False
-        for array in (self.gamma, self.synthetic, *self.parts.values()):
+        for array in (self.ranks, self.gamma, self.synthetic, *self.parts.values()):
             array.flags.writeable = False
 
     @property
@@ -99,15 +105,15 @@ class SmallAreas(ABC):
     @abstractmethod
     def _titles(self) -> list[str]: ...
 
-    def to_frame(self, sort_by: str = "area", *, descending: bool = False) -> Any:
+    def to_frame(self, sort_by: str | None = None, *, descending: bool = False) -> Any:
         """Return a row for each area.
 
         Parameters
         ----------
-        sort_by : str
-            One of the columns; ``"area"`` is the order of the data's levels.
+        sort_by : str, optional
+            One of the columns; ``"area"`` is the order of the data's levels. By default the order of `areas`.
         descending : bool
-            The largest first. NaN comes last in any case.
+            The largest first, or the last. NaN comes last in any case.
 
         Returns
         -------
@@ -122,11 +128,12 @@ class SmallAreas(ABC):
             If there is no such column.
         """
         columns = self._columns()
-        if sort_by not in columns:
+        if sort_by is not None and sort_by not in columns:
             raise DataError(f"sort_by={sort_by!r} is no column; choose one of {', '.join(columns)}")
-        order = np.arange(len(self.areas))[:: -1 if descending else 1]
-        if sort_by != "area":
-            values = np.asarray(columns[sort_by], dtype=np.float64)
+        if sort_by is None:
+            order = np.arange(len(self.areas))[:: -1 if descending else 1]
+        else:
+            values = self.ranks if sort_by == "area" else np.asarray(columns[sort_by], dtype=np.float64)
             order = np.argsort(-values if descending else values, kind="stable")
         rows = {
             name: values[order] if isinstance(values, np.ndarray) else [values[i] for i in order]
@@ -259,6 +266,8 @@ class AreaLevelResult(SmallAreas):
         The coefficients.
     found : AreaFit
         The estimates as arrays.
+    rows : ndarray of int (t,)
+        Positions of the areas in the rows of the data.
 
     See Also
     --------
@@ -269,16 +278,22 @@ class AreaLevelResult(SmallAreas):
     method: str
     names: tuple[str, ...]
     found: AreaFit
+    rows: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        SmallAreas.__post_init__(self)
+        self.rows.flags.writeable = False
 
     @property
     def fixef(self) -> pd.Series:
         """Coefficients (p,), in units of y per unit of the column; those dropped for rank deficiency are left out."""
-        return pd.Series(self.found.beta.copy(), index=list(self.names))
+        return pd.Series(self.found.beta, index=list(self.names))
 
     @property
     def vcov(self) -> pd.DataFrame:
         """Covariance matrix (p, p) of the coefficients, (X'V^-1 X)^-1."""
-        return pd.DataFrame(self.found.vcov.copy(), index=list(self.names), columns=list(self.names))
+        return pd.DataFrame(self.found.vcov, index=list(self.names), columns=list(self.names))
 
     @property
     def variance_components(self) -> pd.Series:
@@ -287,8 +302,8 @@ class AreaLevelResult(SmallAreas):
 
     @property
     def is_singular(self) -> bool:
-        """Whether the variance between areas is estimated as 0."""
-        return self.found.A == 0.0
+        """Whether the variance between areas is estimated as 0, or below 1e-8 of the smallest sampling variance."""
+        return self.found.is_singular
 
     @property
     def nobs(self) -> int:

@@ -8,13 +8,14 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import DataError, FormulaError
+from mixedeffects.population.refits import checked_count
 
 from . import nested_error as model
-from .choices import number_of_draws, one_of
+from .choices import one_of
 from .direct import estimates as direct_estimates
 from .direct import quoted
 from .frames import listed, read
-from .known import means, sizes, sizes_of
+from .known import check_shares, means, sizes, sizes_of
 from .results import UnitLevelResult
 
 if TYPE_CHECKING:
@@ -81,14 +82,17 @@ def unit_level(
     Returns
     -------
     UnitLevelResult
-        Frozen; ``to_frame()`` has a row for each area.
+        Frozen; its arrays and ``to_frame()`` have the areas in the order of their names: of numbers for numeric
+        areas, of text for text ("c1", "c10", "c2"), of the categories for categorical ones, not that of the rows of
+        `population_means`. Match them by the column ``area``.
 
     Raises
     ------
     FormulaError
         If the formula has an offset or another random-effects term than ``(1 | area)``.
     DataError
-        If a column is missing or not numeric, an area occurs twice, has no means, or a size is wrong.
+        If a column is missing or not numeric, an area occurs twice, has no means, a size is wrong, or a mean is one
+        that an indicator cannot have: outside [0, 1], or shares of one factor that sum above 1.
 
     Warns
     -----
@@ -122,12 +126,13 @@ def unit_level(
     one_of("mse", mse, ("analytic", "bootstrap"))
     one_of("unsampled", unsampled, ("error", "synthetic", "drop"))
     one_of("without_means", without_means, ("error", "drop"))
-    n_bootstrap = number_of_draws(n_bootstrap)
+    n_bootstrap = checked_count(n_bootstrap, "n_bootstrap", least=2)
     text = _with_area(formula, area, functions)
     population = None if population_means is None else read(population_means, "population_means")
     known = sizes(population_sizes, area, population)
     fit = me.lmer(text, data, reml=method == "reml", contrasts=contrasts, missing=missing, functions=functions)
     places, X_bar = means(population, area, fit.design.names)
+    check_shares(places, X_bar, fit.design.arrays)
     sample_areas = fit.design.levels[area]
     if population is None:
         places = [*sample_areas, *[name for name in known or () if name not in set(sample_areas)]]
@@ -232,11 +237,12 @@ def _result(
         notes = [*notes, *message]
     if at.s_v == 0.0:
         notes = [*notes, "The variance between areas is estimated as 0: every estimate is the synthetic one"]
-    with np.errstate(invalid="ignore"):
-        direct_variance = (1.0 - targets.fraction) * _of(position, direct.variance, np.nan)
+    rest = 1.0 - targets.fraction
+    direct_variance = np.where(rest == 0.0, 0.0, rest * _of(position, direct.variance, np.nan))
     return UnitLevelResult(
         fit=fit,
         areas=tuple(areas),
+        ranks=np.arange(len(areas)),
         n=n.astype(np.int64),
         population_sizes=None if known is None else N,
         direct=_of(position, sample.y, np.nan),

@@ -75,15 +75,18 @@ def moments(model: AreaModel, A: NDArray[np.float64], y: NDArray[np.float64]) ->
     REML: -tr(P)/2 + y'PPy/2; ML: -tr(V^-1)/2 + y'PPy/2, the derivatives of the log-likelihoods. Fay and Herriot's
     moment equation: y'Py - (m - p), which decreases in A.
     """
-    X, (m, p) = model.X, model.X.shape
+    m, p = model.X.shape
     V = A[:, None] + model.D
     w = 1.0 / V
-    XtW = w[:, None, :] * X.T
-    cov = np.linalg.inv(XtW @ X)
-    beta = np.einsum("bpq,bq->bp", np.broadcast_to(cov, (len(y), p, p)), np.einsum("bpm,bm->bp", *_same(XtW, y)))
-    Py = w * (y - beta @ X.T)
-    inner = np.einsum("bpq,bq->bp", np.broadcast_to(cov, (len(y), p, p)), np.einsum("bpm,bm->bp", *_same(XtW, Py)))
-    PPy = w * (Py - inner @ X.T)
+    half = np.sqrt(w)
+    # With U an orthonormal basis of V^-1/2 X, P = V^-1/2 (I - UU') V^-1/2: no inverse that would square a condition.
+    U, T = np.linalg.qr(half[:, :, None] * model.X)
+    scaled = half * y
+    inner = _coordinates(U, scaled)
+    Py = half * (scaled - _combined(U, inner))
+    again = half * Py
+    PPy = half * (again - _combined(U, _coordinates(U, again)))
+    beta = np.linalg.solve(np.broadcast_to(T, (len(y), p, p)), inner[:, :, None])[:, :, 0]
     yPy = np.einsum("bm,bm->b", Py, y)
     yPPy, yPPPy = np.sum(Py**2, axis=1), np.einsum("bm,bm->b", Py, PPy)
     if model.method == "fh":
@@ -91,19 +94,26 @@ def moments(model: AreaModel, A: NDArray[np.float64], y: NDArray[np.float64]) ->
     log_det, trace, trace2 = np.log(V).sum(axis=1), w.sum(axis=1), (w**2).sum(axis=1)
     degrees = m
     if model.method == "reml":
-        second = cov @ ((w**2)[:, None, :] * X.T @ X)
-        third = cov @ ((w**3)[:, None, :] * X.T @ X)
-        log_det = log_det - np.linalg.slogdet(cov)[1]
+        weighted = w[:, :, None] * U
+        second = np.swapaxes(U, 1, 2) @ weighted
+        log_det = log_det + 2.0 * np.log(np.abs(np.einsum("bpp->bp", T))).sum(axis=1)
         trace = trace - np.einsum("bpp->b", second)
-        trace2 = trace2 - 2.0 * np.einsum("bpp->b", third) + np.einsum("bpq,bqp->b", second, second)
+        trace2 = trace2 - 2.0 * np.sum(weighted**2, axis=(1, 2)) + np.sum(second**2, axis=(1, 2))
         degrees = m - p
     value = degrees * np.log(2.0 * np.pi) + log_det + yPy
     return Moments(beta, value, 0.5 * (yPPy - trace), 0.5 * trace2 - yPPPy)
 
 
-def _same(left: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """View the left array with as many leading entries as the right one has."""
-    return np.broadcast_to(left, (len(right), *left.shape[1:])), right
+def _coordinates(U: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """U'r for each response, (B, p); one U for all, or one each."""
+    out: NDArray[np.float64] = r @ U[0] if len(U) == 1 else np.einsum("bmp,bm->bp", U, r)
+    return out
+
+
+def _combined(U: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
+    """U c for each response, (B, m)."""
+    out: NDArray[np.float64] = c @ U[0].T if len(U) == 1 else np.einsum("bmp,bp->bm", U, c)
+    return out
 
 
 def estimate(model: AreaModel, y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,8 +138,11 @@ def estimate(model: AreaModel, y: NDArray[np.float64]) -> NDArray[np.float64]:
     (m - p) A^2 = s (A + max D), s the residual sum of squares, because tr(P) >= (m - p) / (A + max D) and
     y'PPy <= s / A^2.
     """
-    # The estimates of A do not depend on the basis of X; an orthonormal one costs no digits.
-    model = AreaModel(X=np.linalg.qr(model.X)[0], D=model.D, method=model.method)
+    # The estimates of A do not depend on the basis of X; an orthonormal one costs no digits. Nor do they depend on the
+    # order of the areas; the largest weights come first, as the orthogonalization of weighted rows needs it.
+    order = np.argsort(model.D, kind="stable")
+    model = AreaModel(X=np.linalg.qr(model.X)[0][order], D=model.D[order], method=model.method)
+    y = y[:, order]
     size = max(1, _ENTRIES // max(len(model.D), 1))
     return np.concatenate([_estimate(model, y[i : i + size]) for i in range(0, len(y), size)])
 
