@@ -18,14 +18,14 @@ Tags of a cell go below its first line: `:tags: [hide-input]`, `[remove-input]`,
 matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: ```` ```math ```` blocks and `$...$` are mathematics.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 
 project = "mixedeffects"
 author = "The mixedeffects developers"
 project_copyright = author
 try:
-    release = version("mixedeffects")
-except PackageNotFoundError:  # the sources on the path, not installed
+    release = metadata.version("mixedeffects")
+except metadata.PackageNotFoundError:  # the sources on the path, not installed
     import mixedeffects
 
     release = mixedeffects.__version__
