@@ -1,7 +1,7 @@
-"""The documentation site; `make docs` builds it into docs/_build/html, a warning is an error.
+"""The documentation site; `make docs` builds it into docs/_build/html, and a warning is an error.
 
-A page with executable cells (docs/chapter/*.md) is MyST Markdown with this front matter; its cells are run
-at every build, and an error in one of them fails the build:
+A page with executable cells (docs/chapter/*.md) is MyST Markdown with this front matter. Its cells run at every build,
+and an error in one of them fails the build:
 
     ---
     file_format: mystnb
@@ -13,11 +13,14 @@ at every build, and an error in one of them fails the build:
     import mixedeffects as me
     ```
 
-Tags of a cell go below its first line: `:tags: [hide-input]`, `[remove-input]`, `[remove-output]`, or
+Tags of a cell stand below its first line: `:tags: [hide-input]`, `[remove-input]`, `[remove-output]`, or
 `[raises-exception]` where the error is the point. A picture is the last expression of its cell (Axes, Figure);
-matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: ```` ```math ```` blocks and `$...$` are mathematics.
+matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: fenced blocks of `math` and dollars are mathematics.
 """
 
+from __future__ import annotations
+
+import re
 from importlib import metadata
 
 project = "mixedeffects"
@@ -30,21 +33,77 @@ except metadata.PackageNotFoundError:  # the sources on the path, not installed
 
     release = mixedeffects.__version__
 
-extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton"]
-exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # the site asks nothing of other servers
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "_templates", "**/.ipynb_checkpoints"]
+templates_path = ["_templates"]
 nitpicky = True
 
-myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
 # A dollar that belongs to money or to R code is not mathematics.
 myst_dmath_allow_digits = False
+# MyST would have MathJax read marked elements only; so it is told to read the rest as plain text.
+mathjax3_config = {"chtml": {"mtextInheritFont": True}}
 
 nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
+autosummary_generate = True
+# Types stand in the docstrings, in words.
+autodoc_typehints = "none"
+autodoc_class_signature = "mixed"
+autodoc_member_order = "groupwise"
+numpydoc_show_class_members = False
+default_role = "literal"
+toc_object_entries_show_parents = "hide"
+
+copybutton_exclude = ".linenos, .gp, .go"
+
 html_theme = "pydata_sphinx_theme"
 html_title = "mixedeffects"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_theme_options = {
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "show_prev_next": True,
+    "show_toc_level": 2,
+    "navigation_depth": 3,
+    "collapse_navigation": True,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"index": []}
+
+# Files outside docs/ that have a page here; GitHub needs the path of the file, the site that of the page.
+PAGES = {
+    "README.md": "index.md",
+    "benchmarks/README.md": "project/benchmarks.md",
+    "CHANGELOG.md": "project/changelog.md",
+    "CONTRIBUTING.md": "project/contributing.md",
+}
+
+
+def _link_pages(app, docname, source):
+    """Lead links to files outside docs/ to their pages: `](../CHANGELOG.md)` to `](/project/changelog.md)`."""
+    for path, page in PAGES.items():
+        source[0] = re.sub(rf"\]\((?:\.\./)+{re.escape(path)}(?=[)#])", f"](/{page}", source[0])
+
+
+def setup(app):
+    app.connect("source-read", _link_pages)
