@@ -94,16 +94,23 @@ html_sidebars = {"index": []}
 PAGES = {
     "README.md": "index.md",
     "benchmarks/README.md": "project/benchmarks.md",
+    "benchmarks/results/compare.md": "project/compare.md",
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
 }
 
 
-def _link_pages(app, docname, source):
+def _link_pages(_app, _path, content):
     """Lead links to files outside docs/ to their pages: `](../CHANGELOG.md)` to `](/project/changelog.md)`."""
     for path, page in PAGES.items():
-        source[0] = re.sub(rf"\]\((?:\.\./)+{re.escape(path)}(?=[)#])", f"](/{page}", source[0])
+        content[0] = re.sub(rf"\]\((?:\.\./)*{re.escape(path)}(?=[)#])", f"](/{page}", content[0])
+
+
+def _link_included(app, _path, parent, content):
+    _link_pages(app, parent, content)
 
 
 def setup(app):
+    """Connect what is above to Sphinx."""
     app.connect("source-read", _link_pages)
+    app.connect("include-read", _link_included)
