@@ -20,8 +20,14 @@ matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: fenc
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from check_site import members  # noqa: E402
 
 project = "mixedeffects"
 author = "The mixedeffects developers"
@@ -39,7 +45,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
-    "sphinx-mathjax-offline",  # the site asks nothing of other servers
     "sphinx_copybutton",
     "sphinx_design",
 ]
@@ -52,18 +57,25 @@ myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
 # A dollar that belongs to money or to R code is not mathematics.
 myst_dmath_allow_digits = False
-# MyST would have MathJax read marked elements only; so it is told to read the rest as plain text.
-mathjax3_config = {"chtml": {"mtextInheritFont": True}}
+# The site asks nothing of other servers: MathJax in one file, from a package that carries it.
+_MATHJAX = Path(next(iter(importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations)))
+mathjax_path = "tex-svg-full.js"
 
 nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
+def _members(path):
+    module, _, name = path.rpartition(".")
+    return members(getattr(importlib.import_module(module), name))
+
+
 autosummary_generate = True
+suppress_warnings = ["config.cache"]  # a function is no part of what a rebuild depends on
+autosummary_context = {"public_members": _members}
 # Types stand in the docstrings, in words.
 autodoc_typehints = "none"
-autodoc_class_signature = "mixed"
 autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False
 default_role = "literal"
@@ -74,7 +86,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 html_theme = "pydata_sphinx_theme"
 html_title = "mixedeffects"
 html_show_sourcelink = False
-html_static_path = ["_static"]
+html_static_path = ["_static", str(_MATHJAX / "static" / "mathjax" / mathjax_path)]
 html_css_files = ["site.css"]
 html_theme_options = {
     "navbar_align": "left",
@@ -88,7 +100,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "gallery": []}
 
 # Files outside docs/ that have a page here; GitHub needs the path of the file, the site that of the page.
 PAGES = {
