@@ -86,9 +86,12 @@ copybutton_exclude = ".linenos, .gp, .go"
 html_theme = "pydata_sphinx_theme"
 html_title = "mixedeffects"
 html_show_sourcelink = False
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static", str(_MATHJAX / "static" / "mathjax" / mathjax_path)]
 html_css_files = ["site.css"]
 html_theme_options = {
+    "logo": {"text": "mixedeffects", "image_light": "_static/icon.svg", "image_dark": "_static/icon.svg"},
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_prev_next": True,
