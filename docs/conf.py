@@ -109,7 +109,12 @@ html_sidebars = {"index": [], "gallery": []}
 PAGES = {
     "README.md": "index.md",
     "benchmarks/README.md": "project/benchmarks.md",
-    "benchmarks/results/compare.md": "project/compare.md",
+    "benchmarks/results/compare.md": "project/results.md#fits-compared-with-other-libraries",
+    "benchmarks/results/scaling.md": "project/results.md#time-and-memory-by-size",
+    "benchmarks/results/inference.md": "project/results.md#profile-bootstrap-and-kenward-roger",
+    "benchmarks/results/simulation.md": "project/results.md#simulation",
+    "benchmarks/results/diagnostics.md": "project/results.md#diagnostics",
+    "benchmarks/results/imports.md": "project/results.md#import",
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
 }

@@ -19,7 +19,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-MODULES = ("mixedeffects", "mixedeffects.families", "mixedeffects.sae", "mixedeffects.datasets")
+MODULES = tuple(
+    f"mixedeffects{part}" for part in ("", ".families", ".population", ".sae", ".datasets")
+)
 # What carries these is loaded with the page; what carries others (a) is visited.
 LOADED = {"script": "src", "img": "src", "link": "href", "source": "src", "iframe": "src"}
 # A link element of these kinds loads nothing.
