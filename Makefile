@@ -19,7 +19,7 @@ SOURCES := $(CORE) pyproject.toml $(shell find src -type f -not -name '*.pyc')
 
 # One thread per library call: the tests run in two processes.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-CHECKED := src tests tools benchmarks examples
+CHECKED := src tests tools benchmarks examples docs/conf.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -15,7 +15,8 @@ and an error in one of them fails the build:
 
 Tags of a cell stand below its first line: `:tags: [hide-input]`, `[remove-input]`, `[remove-output]`, or
 `[raises-exception]` where the error is the point. A picture is the last expression of its cell (Axes, Figure);
-matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: fenced blocks of `math` and dollars are mathematics.
+matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: fenced blocks of `math` and dollars are
+mathematics.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from importlib import metadata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-from check_site import members  # noqa: E402
+from check_site import members
 
 project = "mixedeffects"
 author = "The mixedeffects developers"
@@ -65,6 +66,7 @@ nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+
 
 def _members(path):
     module, _, name = path.rpartition(".")

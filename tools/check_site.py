@@ -2,8 +2,8 @@
 
     python tools/check_site.py docs/_build/html
 
-A link within the site must lead to a file, and its fragment to an element. What a page loads (scripts, styles, pictures,
-fonts) must be part of the site. The names are read from the package, so it must be installed.
+A link within the site must lead to a file, and its fragment to an element. What a page loads (scripts, styles,
+pictures, fonts) must be part of the site. The names are read from the package, so it must be installed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-MODULES = tuple(
-    f"mixedeffects{part}" for part in ("", ".families", ".population", ".sae", ".datasets")
-)
+MODULES = tuple(f"mixedeffects{part}" for part in ("", ".families", ".population", ".sae", ".datasets"))
 # What carries these is loaded with the page; what carries others (a) is visited.
 LOADED = {"script": "src", "img": "src", "link": "href", "source": "src", "iframe": "src"}
 # A link element of these kinds loads nothing.
