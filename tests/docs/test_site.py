@@ -200,15 +200,16 @@ def test_no_page_is_wider_than_a_phone(open_page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_pages_load_and_are_pictured(open_page, size, scheme, request):
+def test_pages_load_and_are_pictured(open_page, size, scheme):
     SHOTS.mkdir(parents=True, exist_ok=True)
     chapters = sorted(str(path.relative_to(SITE)) for path in (SITE / "chapter").glob("*.html"))
+    page = open_page("index.html", size, scheme)
+    base = page.url.rsplit("/", 1)[0]
     for path in (*PAGES, *chapters):
-        page = open_page(path, size, scheme)
+        page.goto(f"{base}/{path}")
         page.wait_for_function("!window.MathJax || !!document.querySelector('mjx-container') "
                                "|| !document.querySelector('span.math, div.math')")  # fmt: skip
         assert page.locator("html").get_attribute("data-theme") == scheme
         name = f"{path.removesuffix('.html').replace('/', '-')}-{'phone' if size is PHONE else 'desktop'}-{scheme}.png"
         page.screenshot(path=SHOTS / name, full_page=True, animations="disabled")
         assert (SHOTS / name).stat().st_size > 10_000
-        page.close()
