@@ -215,6 +215,13 @@ def design(
         If rows have missing values or a weight of zero.
     RankDeficiencyWarning
         If columns of X are determined by others.
+
+    Examples
+    --------
+    >>> import mixedeffects as me
+    >>> made = me.design("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+    >>> made.names, made.X.shape, made.Z.shape
+    (('Intercept', 'Days'), (180, 2), (180, 36))
     """
     if isinstance(formula, str):
         formula = parse(formula, functions=functions)

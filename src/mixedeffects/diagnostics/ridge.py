@@ -49,7 +49,7 @@ class Penalty(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RidgeEquivalent:
-    """The fit as the minimum of |W^(1/2) (y - X beta - Z b)|^2 + sum over terms and levels of b_j'P_t b_j.
+    """The fit as the minimum of ``|W^(1/2) (y - X beta - Z b)|^2`` + sum over terms and levels of b_j'P_t b_j.
 
     Attributes
     ----------

@@ -91,6 +91,16 @@ def bootstrap_lrt(
     References
     ----------
     .. [1] Davison & Hinkley (1997), Bootstrap Methods and their Application, chapter 4.
+
+    Examples
+    --------
+    >>> import mixedeffects as me
+    >>> data = me.datasets.load("sleepstudy")
+    >>> fit0 = me.lmer("Reaction ~ 1 + (1 | Subject)", data, reml=False)
+    >>> fit1 = me.lmer("Reaction ~ Days + (1 | Subject)", data, reml=False)
+    >>> found = me.bootstrap_lrt(fit0, fit1, n=99, rng=1)
+    >>> round(found.statistic, 2), found.p_value
+    (116.46, 0.01)
     """
     n = checked_draws(n)
     null, full, notes = _comparable(fit0, fit1)

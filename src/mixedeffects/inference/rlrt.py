@@ -95,6 +95,14 @@ def exact_rlrt(
        doi:10.1111/j.1467-9868.2004.00438.x.
     .. [2] Greven, Crainiceanu, Kuechenhoff & Peters (2008), Journal of Computational and Graphical Statistics 17(4),
        870-891, doi:10.1198/106186008X386599.
+
+    Examples
+    --------
+    >>> import mixedeffects as me
+    >>> fit = me.lmer("Yield ~ 1 + (1 | Batch)", me.datasets.load("Dyestuff"))
+    >>> found = me.exact_rlrt(fit, n=2000, rng=1)
+    >>> round(found.statistic, 3), found.p_value < 0.01
+    (6.369, True)
     """
     n = checked_draws(n)
     t = _tested_term(fit, term)
@@ -168,6 +176,14 @@ def exact_lrt(
     ----------
     .. [1] Crainiceanu & Ruppert (2004), Journal of the Royal Statistical Society B 66(1), 165-185,
        doi:10.1111/j.1467-9868.2004.00438.x.
+
+    Examples
+    --------
+    >>> import mixedeffects as me
+    >>> fit = me.lmer("Yield ~ 1 + (1 | Batch)", me.datasets.load("Dyestuff"), reml=False)
+    >>> found = me.exact_lrt(fit, n=2000, rng=1)
+    >>> round(found.statistic, 3), found.p_value < 0.01
+    (5.403, True)
     """
     n = checked_draws(n)
     if len(fit.model.terms) > 1:

@@ -80,7 +80,7 @@ def lineup(fit: Any, fn: Callable[[Any], Any] | None = None, nsim: int = 20, *, 
 
     See Also
     --------
-    LmmResult.plot : ``fit.plot.lineup()`` draws a line-up of residuals or random effects.
+    mixedeffects.LmmResult.plot : ``fit.plot.lineup()`` draws a line-up of residuals or random effects.
     """
     if not is_fit(fit):
         raise DataError(f"lineup: give a fit of lmer or glmer, not {type(fit).__name__}")

@@ -152,7 +152,7 @@ def parametric_boot_distribution(
 
     See Also
     --------
-    LmmResult.bootstrap : intervals from such replicates, computed in the compiled core.
+    mixedeffects.LmmResult.bootstrap : intervals from such replicates, computed in the compiled core.
     """
     nsim = checked_count(nsim)
     other = fit if alternative is None else alternative

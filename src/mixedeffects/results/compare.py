@@ -37,6 +37,16 @@ def anova(*fits: LmmFit, refit: bool = True) -> Any:
     -----
     chisq = 2 (l1 - l0) against chi-square with the difference in parameters. Where a variance is zero under the smaller
     model this reference is conservative; see `exact_rlrt`, `bootstrap_lrt` and the fit's `ranova`.
+
+    Examples
+    --------
+    >>> import mixedeffects as me
+    >>> data = me.datasets.load("sleepstudy")
+    >>> fit0 = me.lmer("Reaction ~ Days + (1 | Subject)", data, reml=False)
+    >>> fit1 = me.lmer("Reaction ~ Days + (Days | Subject)", data, reml=False)
+    >>> table = me.anova(fit0, fit1)
+    >>> round(float(table["chisq"][1]), 3), float(table["df"][1])
+    (42.139, 2.0)
     """
     table = anova_models(*fits, refit=refit)
     return noted(table.to_frame(), table.notes)

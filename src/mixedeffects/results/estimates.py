@@ -69,6 +69,13 @@ class EstimateMethods(LmmFit):
         """Variances and correlations of the random effects, sigma^2 Lambda_t Lambda_t', with the residual one.
 
         On the scale of the data: standard deviations in units of y per unit of the column.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+        >>> fit.varcorr.covariance["Subject"].round(2).to_numpy().tolist()
+        [[612.09, 9.6], [9.6, 35.07]]
         """
         terms = tuple(
             RandomTermCovariance(key=term.key, group=term.group, names=term.names, covariance=covariance)
@@ -82,6 +89,13 @@ class EstimateMethods(LmmFit):
 
         A mapping to frames, (J, k): levels by columns, all terms of a factor side by side. `condvar` maps to their
         covariances given y and beta, (J, k, k).
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+        >>> fit.ranef["Subject"].loc["308"].round(2).tolist()
+        [2.26, 9.2]
         """
         variances = cache(lambda: effects.conditional_variances(self))
         groups = tuple(

@@ -115,7 +115,7 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         level : float
             Level of the interval.
         se : bool
-            Give standard errors without an interval; those of a mean are |mu'(eta)| times those of eta.
+            Give standard errors without an interval; those of a mean are ``|mu'(eta)|`` times those of eta.
         offset : str, array-like or number, optional
             That of new rows, where the fit had it as values.
 

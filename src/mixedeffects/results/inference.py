@@ -58,6 +58,14 @@ class InferenceMethods(BootstrapMethods):
         Returns
         -------
         TTest for one hypothesis, FTest for several
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+        >>> found = fit.test("Days = 10")
+        >>> round(found.statistic, 3), round(found.df, 3), round(found.p_value, 3)
+        (0.302, 17.0, 0.766)
         """
         return _anova.linear_test(self, L, rhs, ddf)
 
@@ -75,6 +83,14 @@ class InferenceMethods(BootstrapMethods):
         -------
         data frame
             term, sum_sq, mean_sq, df_num, df_den, statistic, p_value.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+        >>> table = fit.anova()
+        >>> table["term"].tolist(), round(float(table["statistic"][0]), 2)
+        (['Days'], 45.85)
         """
         return framed(_anova.anova_table(self, type, ddf))
 
@@ -120,6 +136,13 @@ class InferenceMethods(BootstrapMethods):
         -------
         DataFrame
             Index parameter, columns lower and upper.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+        >>> fit.confint().round(2).loc["sd_Intercept|Subject"].tolist()
+        [14.38, 37.72]
         """
         if method == "bootstrap":
             return self._bootstrap_limits(level, params, options)
@@ -161,6 +184,13 @@ class InferenceMethods(BootstrapMethods):
         -------
         MarginalMeansView
             ``to_frame()``, and ``contrasts("pairwise", adjust="tukey")``.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("angle ~ recipe * temperature + (1 | recipe:replicate)", me.datasets.load("cake"))
+        >>> fit.emmeans("recipe").to_frame()["estimate"].round(2).tolist()
+        [33.12, 31.64, 31.6]
         """
         from mixedeffects.inference.emmeans import emmeans
 

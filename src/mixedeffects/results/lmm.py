@@ -141,6 +141,13 @@ class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, Diagnostic
         ----------
         .. [1] Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software 67(1), section 3,
            doi:10.18637/jss.v067.i01.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+        >>> round(fit.evaluate([1.0, 0.0, 0.2]).value, 3), round(fit.evaluate().value, 3)
+        (1744.244, 1743.628)
         """
         return self.objective.evaluate(self.solution.theta if theta is None else theta)
 

@@ -325,7 +325,7 @@ def ridge_equivalent(fit: LmmFit) -> RidgeEquivalent:
 
     Notes
     -----
-    beta and the conditional modes minimize |W^(1/2) (y - offset - X beta - Z b)|^2 + sum_t sum_j b_tj'P_t b_tj with
+    beta and the conditional modes minimize ``|W^(1/2) (y - offset - X beta - Z b)|^2 + sum_t sum_j b_tj'P_t b_tj`` with
     P_t = sigma^2 Sigma_t^-1, lambda = sigma^2 / sigma_g^2 for a single column. A variance of 0 is an infinite penalty.
 
     Examples

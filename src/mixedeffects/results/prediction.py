@@ -99,6 +99,15 @@ class PredictionMethods(LmmFit):
         References
         ----------
         .. [1] Henderson (1975), Biometrics 31, 423-447, doi:10.2307/2529430.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+        >>> fit.predict({"Days": [0, 10], "Subject": ["308", "308"]}).round(2).tolist()
+        [253.66, 450.33]
+        >>> fit.predict({"Days": [0, 10]}, random="population").round(2).tolist()
+        [251.41, 356.08]
         """
         from mixedeffects.predict.prediction import predict
 
@@ -161,6 +170,13 @@ class PredictionMethods(LmmFit):
         ------
         DataError
             As for `predict`.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
+        >>> fit.simulate(3, rng=1).shape
+        (180, 3)
         """
         from mixedeffects.predict.simulation import simulate
 
