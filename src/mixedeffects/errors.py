@@ -31,7 +31,7 @@ class SingularFitWarning(MixedEffectsWarning):
 
 
 class ConvergenceWarning(MixedEffectsWarning):
-    """The optimizer stopped at a point that its certificate does not call a minimum."""
+    """The optimizer stopped at a point that its certificate does not call a minimum, or some estimate is not finite."""
 
 
 class RankDeficiencyWarning(MixedEffectsWarning):

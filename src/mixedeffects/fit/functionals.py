@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from mixedeffects.fit.record import LmmFit
 
+_ZERO = 1e-12  # of the largest entry of a row: rounding
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Functionals:
@@ -38,8 +40,16 @@ class Functionals:
 
     @property
     def variance(self) -> NDArray[np.float64]:
-        """Variance of the prediction error x'(beta_hat - beta) + z'(b_hat - b), (n,), in units of sigma^2."""
-        spread: NDArray[np.float64] = np.einsum("np,pq,nq->n", self.fixed, self.relative, self.fixed, optimize=True)
+        """Variance of the prediction error x'(beta_hat - beta) + z'(b_hat - b), (n,), in units of sigma^2.
+
+        NaN for rows with a coefficient whose variance is not finite.
+        """
+        endless = np.isnan(np.diag(self.relative))  # coefficients whose variance is not finite
+        fixed, relative = self.fixed[:, ~endless], self.relative[np.ix_(~endless, ~endless)]
+        spread: NDArray[np.float64] = np.einsum("np,pq,nq->n", fixed, relative, fixed, optimize=True)
+        if endless.any():
+            size = np.abs(self.fixed)
+            spread[(size[:, endless] > _ZERO * size.max(axis=1, keepdims=True)).any(axis=1)] = np.nan
         return self.conditional + spread
 
 

@@ -13,10 +13,12 @@ from mixedeffects.criterion.agq import AgqCriterion, agq_criterion
 from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
 from mixedeffects.errors import ConvergenceError, DataError, MixedEffectsError
+from mixedeffects.fit.dispersion_limit import at_dispersion_limit
 from mixedeffects.fit.effects import predictor_of
 from mixedeffects.fit.functionals import leverage
 from mixedeffects.fit.glmm_values import glmm_residuals, simulate
 from mixedeffects.fit.glmm_working import working_criterion, working_model
+from mixedeffects.fit.joint_covariance import covariance_of_maps, has_parameter
 from mixedeffects.fit.kinds import (
     draw_and_fit,
     drawn_at_theta,
@@ -72,7 +74,8 @@ class GlmmFit(LmmFit):
     log_dispersion : float
         t = log(phi); 0 in a family without a dispersion.
     joint_vcov : ndarray (m, m)
-        Twice the inverse Hessian in theta, beta, t of the working columns; zero for a theta that was given.
+        Twice the inverse Hessian in theta, beta, t of the working columns; zero for a theta that was given or in
+        a column of zeros, NaN for parameters that the data do not determine.
     """
 
     distribution: Family[Any]
@@ -141,10 +144,6 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         if separated is None:
             raise
         raise ConvergenceError(separated) from error
-    widest = max((float(np.sqrt((L**2).sum(axis=1)).max()) for L in _working_factors(criterion, minimum)), default=0.0)
-    separated = verdict(design, family, minimum.point.raw["eta"], widest)
-    if separated is not None:
-        minimum = replace(minimum, optimum=replace(minimum.optimum, converged=False, message=separated))
     t = criterion.split(minimum.x)[2]
     objective = working_criterion(design, family, minimum.point.raw["eta"], t, control)
     solution, joint = _solution(criterion, minimum, objective, held=held)
@@ -152,7 +151,7 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
         model=design,
         objective=objective,
         solution=solution,
-        optimum=minimum.optimum,
+        optimum=_judged(criterion, minimum, nagq, control),
         control=control,
         distribution=family,
         nagq=nagq,
@@ -296,35 +295,41 @@ def _working_factors(criterion: LaplaceCriterion | AgqCriterion, minimum: Laplac
     return criterion.layout.factors(minimum.x[: criterion.sizes[0]])
 
 
+def _judged(
+    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, nagq: int, control: Control
+) -> Optimum:
+    """The certificate, with what has no finite estimate."""
+    design, family = criterion.design, criterion.family
+    widest = max((float(np.sqrt((L**2).sum(axis=1)).max()) for L in _working_factors(criterion, minimum)), default=0.0)
+    separated = verdict(design, family, minimum.point.raw["eta"], widest)
+    if separated is not None:
+        return replace(minimum.optimum, converged=False, message=separated, no_estimate=separated)
+    return at_dispersion_limit(criterion, minimum, lambda other: _criterion(design, other, nagq, control))
+
+
 def _solution(
     criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, objective: GaussianCriterion, *, held: bool
 ) -> tuple[Solution, NDArray[np.float64]]:
     basis, raw = criterion.basis, minimum.point.raw
     d, p, _ = criterion.sizes
-    free = slice(d if held else 0, len(minimum.x))  # a theta that was given has no error
-    joint = np.zeros_like(minimum.hessian)
-    joint[free, free] = 2.0 * _inverse(minimum.hessian[free, free])
+    free = has_parameter(criterion, minimum.x)
+    if held:
+        free[:d] = False  # a theta that was given has no error
+    joint = covariance_of_maps(minimum.hessian, free, np.eye(len(free)))
     back = np.linalg.inv(basis.R) if len(basis.R) else basis.R
     if criterion.joint:
         linear = objective.evaluate(minimum.theta)
         vcov = linear.vcov / linear.sigma**2
     else:
-        vcov = back @ joint[d : d + p, d : d + p] @ back.T
+        to_data = np.zeros((p, len(free)))
+        to_data[:, d : d + p] = back
+        vcov = covariance_of_maps(minimum.hessian, free, to_data)
     b, u = effects_of(criterion.layout, basis, minimum.theta, raw)
     arrays = {"beta": back @ raw["beta"], "vcov": vcov}
     for array in (*arrays.values(), *b, *u, joint):
         array.flags.writeable = False
     solution = Solution(theta=minimum.theta, value=minimum.point.value, rss=float("nan"), sigma=1.0, b=b, u=u, **arrays)
     return solution, joint
-
-
-def _inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Inverse over the directions with information; those without carry no parameter (a zero column of Lambda)."""
-    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
-    values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
-    kept = values > 1e-10 * values.max(initial=0.0)
-    half = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
-    return np.asarray(half @ half.T, dtype=np.float64)
 
 
 def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any], smallest: float) -> GlmmFit:

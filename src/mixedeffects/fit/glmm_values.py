@@ -61,7 +61,9 @@ def glmm_residuals(fit: GlmmFit, kind: Kind, *, marginal: bool = False, rng: Any
         return np.asarray(np.sign(y - mu) * np.sqrt(family.deviance(y, mu, w, t)), dtype=np.float64)
     if kind == "quantile":
         return _quantile(fit, mu, rng)
-    out = (y - mu) * np.sqrt(w / family.variance(mu, t))
+    # A mean that is rounded to the end of its range has no variance, and a response there no residual.
+    exact = y == mu
+    out = (y - mu) * np.sqrt(w / np.where(exact, 1.0, family.variance(mu, t)))
     return np.asarray(out / fit.sigma if kind == "scaled" else out, dtype=np.float64)
 
 

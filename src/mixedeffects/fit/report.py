@@ -1,4 +1,4 @@
-"""What a fit has to say for itself, once: that it is singular, or that it did not converge."""
+"""What a fit has to say for itself, once: that it is singular, did not converge, or lacks a finite estimate."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ def report_all(fits: Sequence[LmmFit]) -> None:
     if len(fits) == 1:
         report(fits[0])
         return
-    unconverged = sum(not fit.optimum.converged for fit in fits if fit.control.fixed_theta is None)
+    endless = sum(bool(fit.optimum.no_estimate) for fit in fits)
+    others = [fit for fit in fits if fit.control.fixed_theta is None and not fit.optimum.no_estimate]
+    unconverged = sum(not fit.optimum.converged for fit in others)
     singular = sum(fit.is_singular for fit in fits if fit.control.fixed_theta is None)
     if unconverged:
         warn(f"{unconverged} of {len(fits)} refits did not converge", ConvergenceWarning)
+    if endless:
+        warn(f"{endless} of {len(fits)} refits have parameters without a finite estimate", ConvergenceWarning)
     if singular:
         warn(f"{singular} of {len(fits)} refits are singular (on the boundary)", SingularFitWarning)
 
@@ -35,7 +39,7 @@ def report_all(fits: Sequence[LmmFit]) -> None:
 def report(fit: LmmFit) -> None:
     """Warn once about a singular fit, and about a certificate that does not hold.
 
-    A fit at a fixed theta says nothing: no minimum was looked for.
+    A fit at a fixed theta says only what has no finite estimate: no minimum in theta was looked for.
 
     Parameters
     ----------
@@ -43,10 +47,23 @@ def report(fit: LmmFit) -> None:
         A new fit.
     """
     optimum = fit.optimum
+    for text in messages(fit):
+        warn(text, ConvergenceWarning)
     if fit.control.fixed_theta is not None:
         return
-    if not optimum.converged:
-        warn(optimum.message, ConvergenceWarning)
     if optimum.boundary:
         where = "; ".join(f"{b.term}: {b.direction}" for b in optimum.boundary)
         warn(f"boundary (singular) fit: {where}", SingularFitWarning)
+
+
+def messages(fit: LmmFit) -> tuple[str, ...]:
+    """What keeps the estimates of a fit from being trusted, in words; nothing for a minimum.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit. At a fixed theta only what has no finite estimate counts.
+    """
+    optimum = fit.optimum
+    fails = not optimum.converged and fit.control.fixed_theta is None
+    return (optimum.message,) if fails or optimum.no_estimate else ()

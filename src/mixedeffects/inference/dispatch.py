@@ -78,6 +78,13 @@ def covariance(fit: LmmFit, ddf: Ddf) -> NDArray[np.float64]:
     return kenward_roger.adjustment(fit).adjusted if ddf == "kenward-roger" else fit.solution.vcov
 
 
+def _spread(L: NDArray[np.float64], V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """L V L' (q, q), in which coefficients that no row of L has do not count: their variance may not be finite."""
+    involved = L.any(axis=0)
+    own = L[:, involved]
+    return np.asarray(own @ V[np.ix_(involved, involved)] @ own.T, dtype=np.float64)
+
+
 def degrees_of_freedom(fit: LmmFit, L: NDArray[np.float64], ddf: Ddf) -> float:
     """Degrees of freedom of one contrast L (p,)."""
     if ddf == "satterthwaite":
@@ -112,7 +119,7 @@ def t_test(fit: LmmFit, L: NDArray[np.float64], rhs: float = 0.0, ddf: str = "sa
     if not np.any(L):
         raise DataError("the contrast is zero in all coefficients: it tests nothing")
     estimate = float(L @ fit.solution.beta)
-    std_error = float(np.sqrt(L @ covariance(fit, method) @ L))
+    std_error = float(np.sqrt(_spread(L[None], covariance(fit, method))[0, 0]))
     df = degrees_of_freedom(fit, L, method)
     statistic = (estimate - rhs) / std_error
     return TTest(
@@ -155,7 +162,7 @@ def f_test(
         statistic, df_num, df_den, _ = kenward_roger.f_test(fit, L, difference)
     else:
         df_num, df_den = float(len(L)), degrees_of_freedom(fit, L[0], method)
-        statistic = float(difference @ np.linalg.solve(L @ fit.solution.vcov @ L.T, difference)) / df_num
+        statistic = float(difference @ np.linalg.solve(_spread(L, fit.solution.vcov), difference)) / df_num
     mean_sq = statistic * fit.solution.sigma**2
     return FTest(
         statistic=statistic,

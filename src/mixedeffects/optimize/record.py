@@ -61,6 +61,9 @@ class Optimum:
         The evaluated points of the search.
     smallest : callable returning float
         Computes `min_eigenvalue`.
+    no_estimate : str
+        What has no finite estimate, in words: a separated response, a dispersion at the end of its range. Empty where
+        nothing of the kind was found.
     """
 
     converged: bool
@@ -71,6 +74,7 @@ class Optimum:
     message: str
     trace: tuple[TracePoint, ...]
     smallest: Callable[[], float] = field(repr=False)
+    no_estimate: str = ""
 
     @property
     def min_eigenvalue(self) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.fit.glmm_values import Kind, glmm_residuals, means, simulate
-from mixedeffects.fit.report import report
+from mixedeffects.fit.report import messages, report
 from mixedeffects.fit.residuals import pad
 from mixedeffects.fit.update import updated_glmm
 from mixedeffects.frame import to_frame
@@ -323,7 +323,7 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
             weights=self.model.weights_name,
             offset=self.model.offset_name,
             boundary=tuple(f"{b.term}: {b.direction}" for b in self.optimum.boundary),
-            messages=() if self.optimum.converged or self.control.fixed_theta is not None else (self.optimum.message,),
+            messages=messages(self),
             stars=True,
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.fit import LmmFit, effects
-from mixedeffects.fit.report import report
+from mixedeffects.fit.report import messages, report
 from mixedeffects.fit.residuals import Kind, pad, residuals
 from mixedeffects.fit.update import updated
 from mixedeffects.inference.anova import coef_table
@@ -213,7 +213,7 @@ class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, Diagnostic
             weights=self.model.weights_name,
             offset=self.model.offset_name,
             boundary=tuple(f"{b.term}: {b.direction}" for b in self.optimum.boundary),
-            messages=() if self.optimum.converged or self.control.fixed_theta is not None else (self.optimum.message,),
+            messages=messages(self),
         )
 
     def tidy(

@@ -80,7 +80,7 @@ def _fixed(fit: Result, ddf: str | None, limits: dict[str, tuple[float, float]])
     tests: dict[str, dict[str, float]] = {}
     if ddf is not None:
         table = coef_table(fit, ddf).columns
-        errors = np.array([e for e in table["std_error"] if np.isfinite(e)])
+        errors = np.asarray(table["std_error"], dtype=np.float64)[fit.model.kept]
         for name, df, p_value in zip(table["term"], table["df"], table["p_value"], strict=True):
             tests[name] = {"df": float(df), "p_value": float(p_value)}
     rows = []
