@@ -25,9 +25,12 @@ class Control:
     ----------
     tolerance : float
         Stop when the Newton decrement, the gain in the criterion that one more step promises, is below this. It is in
-        units of the criterion (twice a log-likelihood), so it depends on no unit of the data.
+        units of the criterion (twice a log-likelihood), so it depends on no unit of the data. Without effect in
+        `glmer`, whose search goes on until the decrement by the exact Hessian is below 1e-9 whatever is asked for.
     max_evaluations : int
-        Stop without convergence after so many evaluations of the criterion.
+        Stop without convergence after so many evaluations of the criterion. In `glmer` it bounds each of the two
+        searches by learnt curvature, that of the fast approximation and that of all parameters; at most 33 steps with
+        the exact Hessian follow, and what they reach decides on convergence.
     start : sequence of float (d,), optional
         Starting value of theta, in the order of `fit.theta`; moment estimates by default.
     fixed_theta : sequence of float (d,), optional

@@ -193,3 +193,31 @@ def test_it_is_frozen(fit):
         fit.nagq = 0
     with pytest.raises(ValueError, match="read-only"):
         fit.solution.beta[0] = 0.0
+
+
+def test_v_is_that_of_the_working_response(herds):
+    """The generalized least squares estimate of the working model, and its covariance, are those of the fast fit."""
+    fast = me.glmer(HERDS, herds, nagq=0)
+    X, V = fast.design.X, fast.design.V()
+    eta = fast.predict(kind="link")
+    mu, trials = fast.fitted, herds["size"].to_numpy()
+    W = trials * mu * (1.0 - mu)
+    Z = fast.design.Z.toarray()
+    np.testing.assert_allclose(V, Z @ fast.design.Sigma().toarray() @ Z.T + np.diag(1.0 / W), rtol=1e-10, atol=1e-12)
+    cov = np.linalg.inv(X.T @ np.linalg.solve(V, X))
+    np.testing.assert_allclose(cov, fast.vcov, rtol=1e-8)
+    working = eta + (herds["incidence"] / trials - mu) * trials / W
+    np.testing.assert_allclose(cov @ X.T @ np.linalg.solve(V, working), fast.fixef, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["start", "fixed_theta"])
+@pytest.mark.parametrize(
+    ("values", "message"), [([1.0, 2.0], "this model needs 1 values"), ([np.nan], "finite"), ([np.inf], "finite")]
+)
+def test_a_theta_that_is_no_theta_is_refused_as_by_lmer(herds, name, values, message):
+    control = me.Control(**{name: values})
+    with pytest.raises(me.DataError, match=message) as refused:
+        me.glmer(HERDS, herds, control=control)
+    with pytest.raises(me.DataError, match=message) as linear:
+        me.lmer("incidence ~ period + (1 | herd)", herds, control=control)
+    assert str(refused.value) == str(linear.value)

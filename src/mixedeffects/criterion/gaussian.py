@@ -147,7 +147,7 @@ class GaussianCriterion:
         ----------
         .. [1] Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software 67(1), section 3.
         """
-        at = self._checked(theta)
+        at = self.layout.checked(theta)
         raw = self.core.evaluate(at, self.transforms, True)
         if not raw["ok"]:
             raise DataError(f"the criterion cannot be computed at theta = {at.tolist()}: a factorisation failed")
@@ -182,7 +182,7 @@ class GaussianCriterion:
         m (2 B_ef / rss - q_e q_f / rss^2) - tr(Q V_e Q V_f) + 2 G_t[a, c], the last for entries (a, b), (c, b) of one
         Lambda_t, with V_e the derivative of V, q_e = y'P V_e P y, B_ef = y'P V_e P V_f P y, and Q = P (REML) or V^-1.
         """
-        at = self._checked(theta)
+        at = self.layout.checked(theta)
         hessian = self.core.hessian(at, self.transforms)
         if hessian is None:
             raise DataError(f"the Hessian cannot be computed at theta = {at.tolist()}: a factorisation failed")
@@ -190,7 +190,7 @@ class GaussianCriterion:
 
     def conditional_variances(self, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """For each block the covariance of its conditional modes given beta, (J, k, k), in units of sigma^2."""
-        working = self.core.conditional_variances(self._checked(theta), self.transforms)
+        working = self.core.conditional_variances(self.layout.checked(theta), self.transforms)
         if not working:
             raise DataError(f"the variances cannot be computed at theta = {theta.tolist()}: a factorisation failed")
         out = []
@@ -238,17 +238,6 @@ class GaussianCriterion:
 
     def _places(self) -> list[tuple[int, slice]]:
         return [(block, self.layout.columns_of(term)) for term, block in enumerate(self.layout.block_of)]
-
-    def _checked(self, theta: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-        try:
-            at = np.array(theta, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise DataError(f"theta must be {self.layout.n_theta} numbers, not {theta!r}") from None
-        if at.shape != (self.layout.n_theta,):
-            raise DataError(f"theta has shape {at.shape}; this model needs {self.layout.n_theta} values")
-        if not np.isfinite(at).all():
-            raise DataError(f"theta must be finite, not {at.tolist()}")
-        return at
 
 
 def effects_of(

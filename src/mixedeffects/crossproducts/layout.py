@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixedeffects.errors import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -76,6 +78,18 @@ class Layout:
             Lambda[_lower(k)] = part
             out.append(Lambda)
         return out
+
+    def checked(self, theta: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a theta that was given, (d,), or raise DataError for another length or values that are not finite."""
+        try:
+            at = np.array(theta, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"theta must be {self.n_theta} numbers, not {theta!r}") from None
+        if at.shape != (self.n_theta,):
+            raise DataError(f"theta has shape {at.shape}; this model needs {self.n_theta} values")
+        if not np.isfinite(at).all():
+            raise DataError(f"theta must be finite, not {at.tolist()}")
+        return at
 
     def theta(self, factors: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """The inverse of `factors`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit import effects
+from mixedeffects.fit.kinds import linear_equivalent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,8 @@ _LARGEST_V = 20_000
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FittedDesign:
     """The matrices of a fit: y = X beta + Z gamma + e, var(gamma) = Sigma, var(y) = V. Arrays are read-only.
+
+    Of a generalized fit the model is that of the working response.
 
     Attributes
     ----------
@@ -100,6 +103,9 @@ class FittedDesign:
     def V(self) -> NDArray[np.float64]:
         """var(y) = Z Sigma Z' + sigma^2 W^-1, (n, n), dense.
 
+        Of a generalized fit it is the variance of the working response eta + d1 / W on the scale of the link,
+        Z Sigma Z' + W^-1 with the working weights W at the conditional modes; var(y) itself has no such form.
+
         Raises
         ------
         DataError
@@ -110,4 +116,4 @@ class FittedDesign:
             raise DataError(
                 f"V would have {n} x {n} entries; it is made for at most {_LARGEST_V} rows. Use Z and Sigma()"
             )
-        return effects.marginal_covariance(self.fit)
+        return effects.marginal_covariance(linear_equivalent(self.fit))

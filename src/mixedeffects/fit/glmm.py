@@ -129,7 +129,8 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     Raises
     ------
     DataError
-        For a response that the family does not have, or a model for which there is no quadrature.
+        For a response that the family does not have, a model for which there is no quadrature, or a `start` or
+        `fixed_theta` that does not fit the model.
     ConvergenceError
         If there is no mode at the starting value; where the response is separated, saying by what.
     """
@@ -137,6 +138,8 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     criterion = _criterion(design, family, nagq, control)
     terms = [(term.key, term.names) for term in design.terms]
     held = control.fixed_theta is not None
+    if control.start is not None:
+        criterion.layout.checked(control.start)
     try:
         minimum = (laplace_at_theta if held else minimize_laplace)(criterion, terms, control)
     except ConvergenceError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from mixedeffects.criterion.differences import hessian_by_differences
-from mixedeffects.errors import ConvergenceError, DataError
+from mixedeffects.errors import ConvergenceError
 from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
 from mixedeffects.optimize.minimize import without_small
@@ -388,7 +388,7 @@ def laplace_at_theta(
     Raises
     ------
     DataError
-        If the theta has the wrong length.
+        If the theta has the wrong length or is not finite.
     ConvergenceError
         If there is no mode at the theta.
     """
@@ -438,8 +438,6 @@ def laplace_at_theta(
 def _given_theta(criterion: Criterion, control: Control) -> NDArray[np.float64]:
     """The theta that is held, in the working columns."""
     layout = criterion.layout
-    given = np.asarray(control.fixed_theta, dtype=np.float64)
-    if given.shape != (layout.n_theta,):
-        raise DataError(f"fixed_theta has shape {given.shape}; this model needs {layout.n_theta} values")
-    factors = zip(criterion.basis.T, layout.factors(given), strict=True)
+    assert control.fixed_theta is not None
+    factors = zip(criterion.basis.T, layout.factors(layout.checked(control.fixed_theta)), strict=True)
     return layout.theta([lower_factor(transformed(T, L)) for T, L in factors])
