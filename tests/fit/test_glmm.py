@@ -221,3 +221,48 @@ def test_a_theta_that_is_no_theta_is_refused_as_by_lmer(herds, name, values, mes
     with pytest.raises(me.DataError, match=message) as linear:
         me.lmer("incidence ~ period + (1 | herd)", herds, control=control)
     assert str(refused.value) == str(linear.value)
+
+
+@pytest.fixture(scope="module")
+def ticks() -> pd.DataFrame:
+    data = reference.load_data("grouseticks")
+    return data.assign(YEAR=data["YEAR"].astype(str), share=(data["TICKS"] + 0.5) / (data["TICKS"].max() + 1.0))
+
+
+def test_a_dispersion_is_printed_where_lme4_and_glmmtmb_print_it(ticks):
+    """lme4's glmer.nb has 3.3032 in its line Family, glmmTMB's nbinom1 has 2.03 below the random effects."""
+    as_lme4 = me.Control(information="expected")
+    nb2 = me.glmer("TICKS ~ YEAR + (1 | BROOD)", ticks, "negative_binomial", control=as_lme4)
+    assert nb2.dispersion == pytest.approx(3.3032, rel=2e-4)  # what glmer.nb's search reaches
+    line = f"Family: Negative Binomial({nb2.dispersion:.4f})  ( log )"
+    assert f" {line}" in str(nb2).splitlines()
+    assert line in nb2._repr_html_()
+    nb1 = me.glmer("TICKS ~ YEAR + (1 | BROOD)", ticks, "negative_binomial1")
+    lines = str(nb1).splitlines()
+    assert " Family: negative_binomial1  ( log )" in lines
+    at = lines.index("Dispersion parameter for negative_binomial1 family (): 2.03")
+    assert lines[at - 2].startswith("Number of obs: 403")
+    assert "family (): 2.03" in nb1._repr_html_()
+    share = me.glmer("share ~ YEAR + (1 | BROOD)", ticks, "beta")
+    assert f"Dispersion parameter for beta family (): {share.dispersion:.3g}" in str(share)
+    assert "ispersion param" not in str(me.glmer("TICKS ~ YEAR + (1 | BROOD)", ticks, "poisson"))
+
+
+@pytest.mark.parametrize("family", ["negative_binomial", "negative_binomial1", "beta"])
+def test_a_dispersion_is_in_tidy_and_glance(ticks, family):
+    response = "share" if family == "beta" else "TICKS"
+    fit = me.glmer(f"{response} ~ YEAR + (1 | BROOD)", ticks, family)
+    table = fit.tidy(conf_int=True, method="profile")
+    row = table[table["term"] == "dispersion"].iloc[0]
+    assert row["effect"] == "ran_pars"
+    assert row["estimate"] == fit.dispersion == fit.glance()["dispersion"][0]
+    limits = fit.confint(params="dispersion").loc["dispersion"]
+    np.testing.assert_allclose(row[["lower", "upper"]].astype(float), limits[["lower", "upper"]], rtol=1e-6)
+
+
+def test_a_scale_of_the_variance_is_the_residual_standard_deviation(ticks):
+    fit = me.glmer("share ~ YEAR + (1 | BROOD)", ticks, "gamma", link="log")
+    table = fit.tidy("ran_pars").set_index("group")
+    assert table.loc["Residual", "estimate"] == fit.sigma
+    assert "dispersion" not in fit.glance()
+    assert "dispersion" not in set(table["term"])

@@ -96,5 +96,5 @@ def test_what_follows_holds_theta_too():
 
 
 def test_a_theta_of_the_wrong_length_is_refused():
-    with pytest.raises(me.DataError, match=r"fixed_theta has shape \(2,\); this model needs 1 values"):
+    with pytest.raises(me.DataError, match=r"theta has shape \(2,\); this model needs 1 values"):
         held("herds", [1.0, 0.5])

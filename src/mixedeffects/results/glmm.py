@@ -11,6 +11,7 @@ import pandas as pd
 from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.fit.glmm_values import Kind, glmm_residuals, means, simulate
+from mixedeffects.fit.kinds import scale_parameter
 from mixedeffects.fit.report import messages, report
 from mixedeffects.fit.residuals import pad
 from mixedeffects.fit.update import updated_glmm
@@ -21,7 +22,7 @@ from mixedeffects.results import tidiers
 from mixedeffects.results.estimates import EstimateMethods
 from mixedeffects.results.glmm_diagnostics import GlmmDiagnostics
 from mixedeffects.results.glmm_inference import GlmmInference
-from mixedeffects.tables import Coefficients, Summary, glmm_title
+from mixedeffects.tables import Coefficients, Summary, glmm_family, glmm_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +188,8 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         Parameters
         ----------
         effects : str or sequence of {"fixed", "ran_pars", "ran_vals", "ran_coefs"}
-            Fixed effects; standard deviations and correlations; conditional modes; coefficients by level.
+            Fixed effects; standard deviations, correlations and the dispersion (`sigma` where it is a scale of the
+            variance); conditional modes; coefficients by level.
         conf_int : bool
             Add confidence limits.
         level : float
@@ -214,7 +216,8 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         Returns
         -------
         data frame
-            Columns nobs, sigma, loglik, aic, bic, deviance (-2 loglik), df_resid; in the library of the data.
+            Columns nobs, sigma, loglik, aic, bic, deviance (-2 loglik), df_resid, and where there is a dispersion that
+            is no scale of the variance (negative binomial, beta) dispersion; in the library of the data.
         """
         return tidiers.glance(self)
 
@@ -301,9 +304,13 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         scaled = glmm_residuals(self, "scaled")
         sd = np.sqrt(np.diag(self.solution.vcov))
         table = _anova.coef_table(self, "normal").columns
+        scale = scale_parameter(self)
+        own = scale[1] if scale is not None and scale[0] == "dispersion" else None
+        family, dispersion = glmm_family(self.family.name, self.family.link.name, own)
         return Summary(
             title=glmm_title(self.nagq),
-            family=f"{self.family.name}  ( {self.family.link.name} )",
+            family=family,
+            dispersion=dispersion,
             formula=self.formula,
             criterion=self._information(),
             residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),

@@ -11,6 +11,7 @@ from mixedeffects.diagnostics.influence import conditional_cooks
 from mixedeffects.errors import DataError
 from mixedeffects.fit import effects as fit_effects
 from mixedeffects.fit.functionals import leverage
+from mixedeffects.fit.kinds import scale_parameter
 from mixedeffects.fit.residuals import residuals
 from mixedeffects.frame import to_frame, with_columns
 from mixedeffects.inference.anova import coef_table
@@ -100,7 +101,17 @@ def _variance_parameters(fit: Result, limits: dict[str, tuple[float, float]]) ->
             name = next(key for key in _correlation_names(fit, group) if key[1] == names)[0]
         row: Row = {"effect": "ran_pars", "group": group, "term": term, "estimate": value}
         rows.append(row | _interval(limits, name))
+    dispersion = _own_dispersion(fit)
+    if dispersion is not None:
+        row = {"effect": "ran_pars", "term": "dispersion", "estimate": dispersion}
+        rows.append(row | _interval(limits, "dispersion"))
     return rows
+
+
+def _own_dispersion(fit: Result) -> float | None:
+    """The dispersion, where it is a parameter and no residual standard deviation."""
+    scale = scale_parameter(fit)
+    return scale[1] if scale is not None and scale[0] == "dispersion" else None
 
 
 def _correlation_names(fit: Result, group: str) -> list[tuple[str, str]]:
@@ -154,6 +165,9 @@ def glance(fit: Result) -> Any:
         "reml_criterion" if fit.reml else "deviance": fit.criterion,
         "df_resid": fit.df_resid,
     }
+    dispersion = _own_dispersion(fit)
+    if dispersion is not None:
+        row["dispersion"] = dispersion
     return to_frame({name: [value] for name, value in row.items()}, fit.model.data_kind)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mixedeffects.tables.ranef import GroupCoefficients, GroupValues, RandomEffects
-from mixedeffects.tables.summary import Coefficients, InformationCriteria, Summary, glmm_title, lmm_title
+from mixedeffects.tables.summary import Coefficients, InformationCriteria, Summary, glmm_family, glmm_title, lmm_title
 from mixedeffects.tables.varcorr import RandomTermCovariance, VarCorr
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "RandomTermCovariance",
     "Summary",
     "VarCorr",
+    "glmm_family",
     "glmm_title",
     "lmm_title",
 ]

@@ -13,7 +13,7 @@ from mixedeffects.tables.text import filled, formula_lines, matrix_lines, vector
 if TYPE_CHECKING:
     from mixedeffects.tables.varcorr import VarCorr
 
-__all__ = ["Coefficients", "InformationCriteria", "Summary", "glmm_title", "lmm_title"]
+__all__ = ["Coefficients", "InformationCriteria", "Summary", "glmm_family", "glmm_title", "lmm_title"]
 
 # Significant digits of variances, coefficients and residual quantiles.
 _DIGITS = 4
@@ -50,6 +50,23 @@ def glmm_title(nagq: int) -> str:
         "Generalized linear mixed model fit by maximum likelihood "
         f"({how.get(nagq, f'Adaptive Gauss-Hermite Quadrature, nAGQ = {nagq}')}) ['glmerMod']"
     )
+
+
+def glmm_family(name: str, link: str, dispersion: float | None) -> tuple[str, str | None]:
+    """Return the text of the line ``Family:``, and the line on the dispersion if it has one of its own.
+
+    Parameters
+    ----------
+    name, link : str
+        Of the family.
+    dispersion : float or None
+        Where it is a parameter that is no residual variance. With the negative binomial it stands beside the name, as
+        lme4 has it; elsewhere in a line of its own, as glmmTMB has it.
+    """
+    if name == "negative_binomial" and dispersion is not None:
+        return f"Negative Binomial({r_format([r_round(dispersion, 4)])[0]})  ( {link} )", None
+    line = None if dispersion is None else f"Dispersion parameter for {name} family (): {r_format([dispersion], 3)[0]}"
+    return f"{name}  ( {link} )", line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +111,8 @@ class Summary:
         The fixed effects; those that are NaN were dropped for rank deficiency.
     family : str or None
         Text of the line ``Family:``; None leaves it out.
+    dispersion : str or None
+        Line on the dispersion below the random effects; None leaves it out.
     data_name, weights, offset, control, subset : str or None
         Texts of the lines ``Data:``, ``Weights:``, ``Offset:``, ``Control:``, ``Subset:``; None leaves the line out.
     boundary : tuple of str
@@ -113,6 +132,7 @@ class Summary:
     groups: tuple[tuple[str, int], ...]
     coefficients: Coefficients
     family: str | None = None
+    dispersion: str | None = None
     data_name: str | None = None
     weights: str | None = None
     offset: str | None = None
@@ -186,7 +206,8 @@ class Summary:
     def _random_lines(self) -> list[str]:
         heads, columns = self.varcorr.cells(_DIGITS, ("Variance", "Std.Dev."))
         rows = matrix_lines(columns, heads=heads, row_names=[""] * len(columns[0]), right=False)
-        return ["Random effects:", *rows, *filled(*self._group_texts())]
+        below = [] if self.dispersion is None else ["", self.dispersion]
+        return ["Random effects:", *rows, *filled(*self._group_texts()), *below]
 
     def _fixed_lines(self) -> list[str]:
         coefficients = self.coefficients
@@ -242,6 +263,7 @@ class Summary:
         heads, columns = self.varcorr.cells(_DIGITS, ("Variance", "Std.Dev."))
         parts.append(table(columns, heads=heads, n_names=2, caption="Random effects"))
         parts.append(paragraph(" ".join(self._group_texts())))
+        parts += [] if self.dispersion is None else [paragraph(self.dispersion)]
         parts += self._fixed_html()
         parts += map(paragraph, self._closing_lines())
         return document(parts)
