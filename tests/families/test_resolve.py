@@ -104,3 +104,11 @@ def test_families_are_values(family):
     with pytest.raises(dataclasses.FrozenInstanceError):
         family.link = None
     assert sum(other == family for other in FAMILIES) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("Gamma", "gamma"), ("Poisson", "poisson"), ("inverse.gaussian", "inverse_gaussian")]
+)
+def test_a_name_that_is_written_otherwise_gets_a_hint(written, meant):
+    with pytest.raises(DataError, match=rf"family='{written}' is not known \(did you mean '{meant}'\?\); the families"):
+        fam.family_of(written)

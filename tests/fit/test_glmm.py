@@ -266,3 +266,31 @@ def test_a_scale_of_the_variance_is_the_residual_standard_deviation(ticks):
     assert table.loc["Residual", "estimate"] == fit.sigma
     assert "dispersion" not in fit.glance()
     assert "dispersion" not in set(table["term"])
+
+
+def test_refit_takes_successes_and_failures(herds, fit):
+    drawn = fit.simulate(1, rng=1)[:, 0]
+    trials = herds["size"].to_numpy()
+    two = np.column_stack([drawn * trials, (1.0 - drawn) * trials])
+    expected = fit.refit(drawn)
+    for y in (two, pd.DataFrame(two)):
+        again = fit.refit(y)
+        assert again.criterion == pytest.approx(expected.criterion, rel=1e-12)
+        np.testing.assert_allclose(again.fixef, expected.fixef, rtol=1e-8)
+    doubled = me.glmer(HERDS, herds.assign(incidence=2 * herds["incidence"], size=2 * herds["size"]))
+    other = fit.refit(2.0 * np.column_stack([herds["incidence"], trials - herds["incidence"]]))
+    assert other.criterion == pytest.approx(doubled.criterion, rel=1e-12)
+    np.testing.assert_allclose(other.fitted, doubled.fitted, rtol=1e-8)
+
+
+def test_two_columns_that_are_no_counts_are_refused(herds, fit):
+    two = np.column_stack([herds["incidence"], herds["size"] - herds["incidence"]]).astype(float)
+    with pytest.raises(me.DataError, match=r"shape \(55, 2\)"):
+        fit.refit(two[1:])
+    two[3] = -1.0
+    with pytest.raises(me.DataError, match="in row 3 of those used; they must be 0 or more"):
+        fit.refit(two)
+    share = herds.assign(share=herds["incidence"] / herds["size"])
+    by_weights = me.glmer("share ~ period + (1 | herd)", share, weights="size")
+    with pytest.raises(me.DataError, match=r"two columns are for fits of cbind"):
+        by_weights.refit(np.abs(two))

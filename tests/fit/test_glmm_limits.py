@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 import mixedeffects as me
+from mixedeffects.design import design
+from mixedeffects.families import Poisson
 from mixedeffects.fit.report import report_all
+from mixedeffects.fit.separation import verdict_without_estimates
 
 PHRASE = "the dispersion has no estimate within its range"
 
@@ -125,3 +128,22 @@ def test_what_does_not_depend_on_a_flat_coefficient_keeps_its_error(separated):
     errors = fit.predict(new, random="population", kind="link", se=True)["std_error"]
     assert errors[0] == pytest.approx(fit.test([[1.0, 0.1, 0.0]]).std_error, rel=1e-10)
     assert np.isnan(errors[1])
+
+
+@pytest.mark.parametrize("link", ["sqrt", "identity"])
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial"])
+def test_zeros_at_the_end_of_a_link_are_named(separated, family, link):
+    try:
+        _, texts = said("count ~ s + (1 | g)", separated, family, link=link)
+    except me.ConvergenceError as error:
+        texts = [str(error)]
+    (text,) = texts
+    assert text.startswith("separation: s: ")
+    assert f"the end of the {link} link" in text
+
+
+def test_no_mode_without_separation_is_not_called_one(separated):
+    frame = separated.assign(count=separated["count"] + 1.0)
+    model = design("count ~ s + (1 | g)", frame)
+    assert verdict_without_estimates(model, Poisson("sqrt")) is None
+    assert verdict_without_estimates(design("count ~ x + (1 | g)", separated), Poisson("sqrt")) is None

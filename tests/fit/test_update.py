@@ -122,3 +122,14 @@ def test_what_cannot_be_changed(sleep):
     fit = me.lmer("rt ~ a + (1 | subj)", frame)
     with pytest.raises(me.DataError, match=r"the fit keeps no column 'B'; it has .* Fit the formula to the data"):
         fit.update("rt ~ a + B + (1 | subj)")
+
+
+@pytest.mark.parametrize("formula", ["~ . - Days", ". ~ . - Days", "Reaction ~ .", ".~.+I(Days**2)"])
+def test_dots_are_refused_with_the_formula_to_start_from(sleep, formula):
+    with pytest.raises(me.FormulaError, match=r"'\.' does not stand for the old formula.*'Reaction ~ Days \+ \(Days"):
+        sleep.update(formula)
+
+
+def test_points_of_numbers_and_names_are_no_dots(sleep):
+    halved = sleep.update("Reaction ~ I(Days * .5) + (I(0.5 * Days) | Subject)")
+    assert halved.criterion == pytest.approx(sleep.criterion - 2.0 * np.log(2.0), abs=1e-6)

@@ -314,3 +314,27 @@ def test_bca_names_the_level_without_which_nothing_can_be_told(flat):
 def test_workers_are_threads(fit):
     with pytest.raises(me.DataError, match="workers=0: give the number of threads"):
         fit.bootstrap(5, workers=0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda fit, **ddf: fit.coef_table(**ddf),
+        lambda fit, **ddf: fit.anova(**ddf),
+        lambda fit, **ddf: fit.emmeans("period", **ddf).to_frame(),
+    ],
+)
+def test_degrees_of_freedom_are_infinite_or_refused(fit, call):
+    pd.testing.assert_frame_equal(call(fit, ddf="normal"), call(fit))
+    with pytest.raises(me.DataError, match=r"ddf='kenward-roger' is not available .*choose 'normal'"):
+        call(fit, ddf="kenward-roger")
+
+
+def test_tests_of_other_kinds_are_refused(fit):
+    L = [0.0, 1.0, 0.0, 0.0]
+    assert fit.test(L, ddf="normal") == fit.test(L)
+    with pytest.raises(me.DataError, match="ddf='satterthwaite' is not available"):
+        fit.test(L, ddf="satterthwaite")
+    pd.testing.assert_frame_equal(fit.drop1(test="lrt"), fit.drop1())
+    with pytest.raises(me.DataError, match=r"test='satterthwaite' is not available .*choose 'lrt'"):
+        fit.drop1(test="satterthwaite")

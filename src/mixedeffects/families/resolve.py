@@ -59,10 +59,21 @@ def family_of(family: Any, link: str | Link | None = None) -> Family[Any]:
     kind = family
     if isinstance(family, str):
         if family not in FAMILIES:
-            names = ", ".join(map(repr, FAMILIES))
-            raise DataError(f"family={family!r} is not known; the families are {names}, or an object of me.families")
+            raise DataError(_unknown(family))
         kind = FAMILIES[family]
     if not (isinstance(kind, type) and issubclass(kind, Family)):
         raise DataError(f"family must be a name or an object such as me.families.Binomial(), not {family!r}")
     # Every concrete family has a default link.
     return kind() if link is None else kind(link)  # type: ignore[call-arg]
+
+
+def _unknown(family: str) -> str:
+    """What to say of a name that is none, with the one that is written nearly so."""
+
+    def bare(name: str) -> str:
+        return name.lower().replace("_", "").replace(".", "").replace(" ", "")
+
+    near = [name for name in FAMILIES if bare(name) == bare(family)]
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    names = ", ".join(map(repr, FAMILIES))
+    return f"family={family!r} is not known{hint}; the families are {names}, or an object of me.families"

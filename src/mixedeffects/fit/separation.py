@@ -62,7 +62,19 @@ def verdict_without_estimates(design: Design, family: Family[Any]) -> str | None
     """Say what separates the response, where the search for estimates failed; None if nothing does."""
     if not family.discrete:
         return None
-    return _by_columns(design, family) or _by_groups(design, family)
+    return _by_columns(design, family) or _at_an_end(design, family) or _by_groups(design, family)
+
+
+def _at_an_end(design: Design, family: Family[Any]) -> str | None:
+    """Rows of zeros whose mean can only be 0, where the link ends: there is a supremum, but no mode."""
+    names = () if family.name == "binomial" else separating(design, family, at_ends=True)
+    if not names:
+        return None
+    return (
+        f"separation: {', '.join(names)}: all rows that only these columns tell from others are 0, and a mean of 0 "
+        f"lies at the end of the {family.link.name} link, where the likelihood has no mode. Leave columns out, or "
+        "collect rows with other outcomes"
+    )
 
 
 def _by_columns(design: Design, family: Family[Any]) -> str | None:
@@ -95,14 +107,24 @@ def _by_groups(design: Design, family: Family[Any]) -> str | None:
     return None
 
 
-def separating(design: Design, family: Family[Any]) -> tuple[str, ...]:
-    """Columns of X in a direction that separates the response; none if there is no such direction."""
+def separating(design: Design, family: Family[Any], *, at_ends: bool = False) -> tuple[str, ...]:
+    """Columns of X in a direction that separates the response; none if there is no such direction.
+
+    Parameters
+    ----------
+    design : Design
+        The model.
+    family : Family
+        Response distribution and link.
+    at_ends : bool
+        Count also limits at which the link ends at a finite linear predictor, such as counts of zero with a root link.
+    """
     from scipy.optimize import linprog
 
     X = design.X / np.maximum(np.abs(design.X).max(axis=0), 1e-300)
     below, above = family.valid(_ENDS)  # a link that ends at a finite linear predictor has finite estimates there
-    rises = (design.y == 1.0) & (family.name == "binomial" and above)
-    falls = (design.y == 0.0) & below
+    rises = (design.y == 1.0) & (family.name == "binomial" and bool(above))
+    falls = (design.y == 0.0) & (at_ends or bool(below))
     open_ended = rises | falls
     signed = np.where(rises[:, None], X, -X)[open_ended]
     fixed = X[~open_ended]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.design import design
-from mixedeffects.errors import DataError
+from mixedeffects.errors import DataError, FormulaError
 from mixedeffects.families import family_of
 from mixedeffects.fit.arguments import checked_control, checked_nagq, checked_reml
 from mixedeffects.fit.glmm import fit_glmm
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from mixedeffects.fit.glmm import GlmmFit
     from mixedeffects.fit.record import LmmFit
 
+_DOT = re.compile(r"(?<![\w.])\.(?![\w.])")  # one that stands alone
+_QUOTED = re.compile("`[^`]*`|'[^']*'|\"[^\"]*\"")
 _GENERALIZED = ("family", "link", "nagq", "control")
 _DATA = ("weights", "offset", "contrasts", "functions")
 
@@ -47,6 +50,8 @@ def updated(fit: LmmFit, formula: str | Formula | None, changes: Mapping[str, An
     ------
     DataError
         For another change, or a formula that needs columns that the fit does not keep.
+    FormulaError
+        For a formula that cannot be read, such as one with R's dots.
     """
     unknown = [name for name in changes if name not in ("reml", "control", *_DATA)]
     if unknown:
@@ -108,6 +113,7 @@ def _redesigned(old: Design, formula: str | Formula | None, changes: Mapping[str
     if formula is None or isinstance(formula, Formula):
         parsed = formula or old.formula
     else:
+        _refuse_dots(formula, old)
         parsed = parse(formula, functions=functions)
     missing = [name for name in parsed.variables() if name not in old.columns]
     if missing:
@@ -132,6 +138,15 @@ def _redesigned(old: Design, formula: str | Formula | None, changes: Mapping[str
         weights_name=fresh.weights_name if "weights" in changes else old.weights_name,
         offset_name=fresh.offset_name if "offset" in changes else old.offset_name,
     )
+
+
+def _refuse_dots(formula: str, old: Design) -> None:
+    """Say how a formula with R's dots is written here."""
+    if _DOT.search(_QUOTED.sub("", formula)):
+        raise FormulaError(
+            f"{formula!r}: '.' does not stand for the old formula. Write the new one in full, starting from "
+            f"{old.formula.text!r}"
+        )
 
 
 def _given_offset(old: Design) -> NDArray[np.float64] | None:

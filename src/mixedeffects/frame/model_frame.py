@@ -351,7 +351,7 @@ def _proportion(response: str, frame: ModelFrame, functions: Functions | None) -
     if isinstance(column, Factor):
         if column.n_levels != 2:
             raise DataError(
-                f"the response {response!r} has {column.n_levels} categories; a binomial response has two, the first "
+                f"the response {response!r} has {_categories(column)}; a binomial response has two, the first "
                 "of which is a failure"
             )
         return column.codes.astype(np.float64), frame
@@ -383,7 +383,7 @@ def _evaluated(expression: str, frame: ModelFrame, functions: Functions | None, 
         with np.errstate(all="ignore"):
             column = np.asarray(evaluate(expression, operands, functions))
     if isinstance(column, Factor) or column.dtype.kind not in "iufb":
-        what = f"{column.n_levels} categories" if isinstance(column, Factor) else f"values of type {column.dtype}"
+        what = _categories(column) if isinstance(column, Factor) else f"values of type {column.dtype}"
         raise DataError(f"the {role} {expression!r} must be numeric; it has {what}")
     if column.ndim == 2:
         raise DataError(f"the {role} {expression!r} has {column.shape[1]} columns; it must have one")
@@ -426,3 +426,7 @@ def _without_zero_weights(frame: ModelFrame, argument: Any) -> ModelFrame:
 def _check_offset(frame: ModelFrame) -> None:
     if frame.offset is not None:
         _check_finite(frame.offset, "the offset has", frame.kept)
+
+
+def _categories(column: Factor) -> str:
+    return "1 category" if column.n_levels == 1 else f"{column.n_levels} categories"

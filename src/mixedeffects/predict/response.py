@@ -110,7 +110,8 @@ def checked_successes(fit: GlmmFit, y: Any) -> tuple[NDArray[np.float64], Factor
     if isinstance(old, Factor) and set(levels) <= set(old.labels):
         levels = old.labels
     if len(levels) != 2:
-        raise DataError(f"y has {len(levels)} categories; a binomial response has two, the first of which is a failure")
+        number = "1 category" if len(levels) == 1 else f"{len(levels)} categories"
+        raise DataError(f"y has {number}; a binomial response has two, the first of which is a failure")
     values = (factor.labels[factor.codes] == levels[1]).astype(np.float64)
     if values.min() == values.max():
         raise DataError(f"the response y is constant: {levels[int(values[0])]} in all {len(values)} rows")
@@ -195,13 +196,46 @@ def refitted_glmm(fit: GlmmFit, y: Any) -> GlmmFit:
     fit : GlmmFit
         The fit.
     y : array-like
-        As for `checked_successes`; the offset belongs to the linear predictor and stays.
+        As for `checked_successes`, or (n, 2) successes and failures where the response was ``cbind``: numbers of
+        trials are then theirs. The offset belongs to the linear predictor and stays.
     """
     from mixedeffects.fit.glmm import fit_glmm
 
+    model, counts = fit.model, _counts(fit, y)
+    if counts is not None:
+        trials = counts.sum(axis=1)
+        model, y = replace(model, weights=trials), counts[:, 0] / trials
     values, categories = checked_successes(fit, y)
-    design = _with_columns(replace(fit.model, y=values), values if categories is None else categories)
+    design = _with_columns(replace(model, y=values), values if categories is None else categories)
     return fit_glmm(design, fit.distribution, nagq=fit.nagq, control=fit.control)
+
+
+def _counts(fit: GlmmFit, y: Any) -> NDArray[np.float64] | None:
+    """Successes and failures over the rows used, (n, 2), if that is what y is; None for one column."""
+    if np.ndim(y) != 2:
+        return None
+    model = fit.model
+    if not model.formula.response.startswith("cbind("):
+        raise DataError(
+            f"y has shape {np.shape(y)}; two columns are for fits of cbind(successes, failures), and the response here "
+            f"is {model.formula.response}"
+        )
+    try:
+        counts = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("y must hold numbers: successes and failures") from None
+    if counts.shape[1] != 2 or len(counts) not in (model.nobs, model.n_rows_given):
+        raise DataError(f"y has shape {counts.shape}; it must have ({model.nobs}, 2), successes and failures")
+    counts = counts if len(counts) == model.nobs else counts[model.rows]
+    wrong = np.flatnonzero(
+        ~((counts >= 0.0).all(axis=1) & (counts.sum(axis=1) > 0.0) & np.isfinite(counts).all(axis=1))
+    )
+    if len(wrong):
+        raise DataError(
+            f"y has the counts {counts[wrong[0]].tolist()} in row {wrong[0]} of those used; they must be 0 or "
+            "more, not both 0"
+        )
+    return counts
 
 
 def _with_columns(model: Design, y: Column) -> Design:

@@ -251,6 +251,8 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         ----------
         y : array-like (nobs,) or (rows of the data,)
             A list, an array or a Series; proportions of successes for a binomial response, as `simulate` gives them.
+            Where the response of the fit was ``cbind(successes, failures)`` also these two columns, (nobs, 2), whose
+            sums are the numbers of trials.
             With one trial a row also booleans or two categories, as `glmer` takes them: the first is a failure, and
             where the response of the fit has these categories, theirs count.
 

@@ -25,11 +25,23 @@ class GlmmInference(BootstrapMethods, GlmmFit):
 
     __slots__ = ()
 
-    def coef_table(self) -> Any:
-        """Fixed effects with z tests: term, estimate, std_error, df (infinite), statistic, p_value."""
+    def coef_table(self, ddf: str = "normal") -> Any:
+        """Fixed effects with z tests: term, estimate, std_error, df (infinite), statistic, p_value.
+
+        Parameters
+        ----------
+        ddf : {"normal"}
+            Tests are asymptotic: there are no other degrees of freedom than infinite ones.
+
+        Raises
+        ------
+        DataError
+            For another `ddf`.
+        """
+        _require_normal(ddf)
         return framed(_anova.coef_table(self, "normal"))
 
-    def test(self, L: Any, rhs: Any = 0.0) -> TTest | FTest:
+    def test(self, L: Any, rhs: Any = 0.0, ddf: str = "normal") -> TTest | FTest:
         """Wald tests of linear hypotheses about the fixed effects.
 
         Parameters
@@ -38,36 +50,54 @@ class GlmmInference(BootstrapMethods, GlmmFit):
             Coefficients over all fixed effects, one row per hypothesis, or text such as ``"x = 0"``.
         rhs : float or array-like
             Values under the hypotheses, for arrays.
+        ddf : {"normal"}
+            Tests are asymptotic: there are no other degrees of freedom than infinite ones.
 
         Returns
         -------
         TTest with infinite df for one hypothesis, FTest with infinite df_den for several
         """
+        _require_normal(ddf)
         return _anova.linear_test(self, L, rhs, "normal")
 
-    def anova(self, type: int = 3) -> Any:
+    def anova(self, type: int = 3, ddf: str = "normal") -> Any:
         """Wald tests of the fixed terms, one row each.
 
         Parameters
         ----------
         type : {1, 2, 3}
             Sequential, marginal (obeying marginality), or of estimable functions that do not depend on the coding.
+        ddf : {"normal"}
+            Tests are asymptotic: there are no other degrees of freedom than infinite ones.
 
         Returns
         -------
         data frame
             term, statistic (chi-square), df, p_value.
         """
+        _require_normal(ddf)
         return framed(_anova.anova_chi2(self, type))
 
-    def drop1(self) -> Any:
+    def drop1(self, test: str = "lrt") -> Any:
         """Likelihood ratio tests of the fixed terms that no other one contains, each by a fit without it.
+
+        Parameters
+        ----------
+        test : {"lrt"}
+            There is no other test of deletions; Wald tests of the terms are those of `anova`.
 
         Returns
         -------
         data frame
             term, npar, loglik, aic, lrt, df, p_value; first the whole model.
+
+        Raises
+        ------
+        DataError
+            For another `test`.
         """
+        if test != "lrt":
+            raise DataError(f"test={test!r} is not available for a generalized fit; choose 'lrt' (or see anova)")
         return framed(deletions.drop1_lrt(self))
 
     def ranova(self) -> Any:
@@ -84,6 +114,7 @@ class GlmmInference(BootstrapMethods, GlmmFit):
         at: Mapping[str, Any] | None = None,
         scale: str = "link",
         level: float = 0.95,
+        ddf: str = "normal",
     ) -> MarginalMeansView:
         """Estimate marginal means over a grid of the predictors, averaged over those not named.
 
@@ -100,6 +131,8 @@ class GlmmInference(BootstrapMethods, GlmmFit):
             (logit) as contrasts. They are those of a group whose random effects are 0.
         level : float
             Confidence level.
+        ddf : {"normal"}
+            Tests are asymptotic: there are no other degrees of freedom than infinite ones.
 
         Returns
         -------
@@ -108,6 +141,7 @@ class GlmmInference(BootstrapMethods, GlmmFit):
         """
         from mixedeffects.inference.emmeans import emmeans
 
+        _require_normal(ddf)
         if scale not in ("link", "response"):
             raise DataError(f"scale={scale!r} is not known; choose 'link' or 'response'")
         link = self.distribution.link if scale == "response" else None
@@ -176,3 +210,11 @@ class GlmmInference(BootstrapMethods, GlmmFit):
             If a minimum is not found, or one that is lower than the fit.
         """
         return ProfileView(_profile.profile(self, params))
+
+
+def _require_normal(ddf: str) -> None:
+    if ddf != "normal":
+        raise DataError(
+            f"ddf={ddf!r} is not available for a generalized fit, whose tests are asymptotic; choose 'normal' or leave "
+            "ddf out"
+        )
