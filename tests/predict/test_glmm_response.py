@@ -78,7 +78,7 @@ def test_what_is_no_yes_or_no_is_refused(fit, other):
         fit.refit(np.where(np.arange(len(other)) == 0, "maybe", np.where(other, "yes", "no")))
     with pytest.raises(me.DataError, match="constant: Y in all"):
         fit.refit(["Y"] * len(other))
-    with pytest.raises(me.DataError, match="y has 1 categories"):
+    with pytest.raises(me.DataError, match="y has 1 category"):
         fit.refit(["yes"] * len(other))
     herds = me.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", reference.load_data("cbpp"))
     with pytest.raises(me.DataError, match="several trials"):
