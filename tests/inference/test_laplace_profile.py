@@ -256,7 +256,7 @@ def test_correlations_with_a_variance_of_zero_have_no_profile():
     data = slopes_without_intercepts()
     with pytest.warns(me.SingularFitWarning):
         fit = me.glmer("y ~ x + (x | g)", data, "gaussian")
-    assert fit.theta[0] < 1e-9 * np.hypot(*fit.theta[1:])  # what a search leaves of it
+    assert fit.theta[0] < 1e-6 * np.hypot(*fit.theta[1:])  # the criterion is even in it, and flat to the last digit
     exact = replace(fit.solution, theta=np.array([0.0, 0.0, np.hypot(*fit.theta[1:])]))
     fit = replace(fit, solution=exact)
     with pytest.warns(me.SingularFitWarning):
