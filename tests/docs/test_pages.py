@@ -19,7 +19,7 @@ PAGES = {
     "pooling": 9,
     "populations": 8,
     "small-areas": 5,
-    "generalized-models": 6,
+    "generalized-models": 7,
     "for_statsmodels_users": 2,
     "for_pymer4_users": 2,
 }

@@ -174,3 +174,16 @@ def test_reference_frames_are_not_named(draw):
     frame = reference.load_data("Oats")
     fit = me.lmer("yield ~ nitro + (1 | Block/Variety)", frame)
     assert [ax.get_ylabel() for ax in draw(fit).caterpillar()] == ["Variety:Block", "Block"]
+
+
+def test_panels_have_the_figure_of_their_axes(tmp_path):
+    fit = me.lmer("y ~ 1 + (1 | g) + (1 | h)", crossed_rows())
+    panels = fit.plot.caterpillar()
+    panels.figure.savefig(tmp_path / "caterpillar.png")
+    assert (tmp_path / "caterpillar.png").stat().st_size > 0
+
+
+def crossed_rows():
+    rng = np.random.default_rng(1)
+    g, h = np.repeat(np.arange(8), 10), np.tile(np.arange(10), 8)
+    return {"y": rng.normal(size=8)[g] + rng.normal(size=10)[h] + rng.normal(size=80), "g": g, "h": h}

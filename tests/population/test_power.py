@@ -324,3 +324,21 @@ def test_errors(options, message):
     given = {"population": arms(), "formula": FORMULA, "test": "arm", "n": 120, "nsim": 2, "rng": 1, **options}
     with pytest.raises(me.MixedEffectsError, match=message):
         me.power(**given)
+
+
+def test_counts_are_fitted_as_counts():
+    """Without a family the model is that of the population's response; `reml=` asks for a linear one."""
+    sites = random_effects("site", sd=0.5)
+    counts = population(
+        site=predictor(balanced, each=8),
+        year=predictor(balanced, levels=range(8)),
+        count=response(lambda year: 1.5 - 0.1 * year, family="negative_binomial", dispersion=0.5, random=sites),
+    )
+    options = {"test": "year", "n": 120, "nsim": 20, "rng": 3}
+    told = me.power(counts, "count ~ year + (1 | site)", family="negative_binomial", **options)
+    found = me.power(counts, "count ~ year + (1 | site)", **options)
+    np.testing.assert_array_equal(found.p_values, told.p_values)
+    assert "fitted by glmer, NegativeBinomial" in repr(found)
+    linear = me.power(counts, "count ~ year + (1 | site)", reml=True, **options)
+    assert linear.family is None
+    assert (linear.p_values != found.p_values).any()

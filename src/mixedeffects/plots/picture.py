@@ -46,6 +46,12 @@ class Panels(np.ndarray[Any, np.dtype[np.object_]]):
         """What was drawn."""
         return self._frame
 
+    @property
+    def figure(self) -> Any:
+        """The figure of the panels, as of one Axes: ``panels.figure.savefig(path)``."""
+        first: Any = self.flat[0]
+        return first.figure
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Picture:

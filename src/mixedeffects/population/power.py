@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ import numpy as np
 
 import mixedeffects as me
 from mixedeffects.errors import ConvergenceError, DataError
+from mixedeffects.families import Family
 from mixedeffects.population.factors import factor_of
 from mixedeffects.population.generators import generator_of
 from mixedeffects.population.model import Population
@@ -46,6 +48,8 @@ class PowerCurve:
         Data sets for each number of rows.
     n : ndarray of int (m,)
         Numbers of rows.
+    family : str or None
+        The response distribution of the model that was fitted; None for a linear one.
     rejected, failed, singular, unconverged : ndarray of int (m,)
         Data sets with p <= alpha; that could not be fitted or tested; with a singular fit; with a fit that did not
         converge.
@@ -60,6 +64,7 @@ class PowerCurve:
     level: float
     nsim: int
     n: NDArray[np.int64]
+    family: str | None
     rejected: NDArray[np.int64]
     failed: NDArray[np.int64]
     singular: NDArray[np.int64]
@@ -113,6 +118,8 @@ class PowerCurve:
         ]
         width = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, width, strict=True)) for row in (heads, *rows)]
+        if self.family is not None:
+            lines.append(f"fitted by glmer, {self.family}")
         if np.any(self.unconverged):
             lines.append(f"fits that did not converge: {', '.join(map(str, self.unconverged))}")
         if self.given_effects:
@@ -173,7 +180,7 @@ def power(
         (``"a - b = 0"``), ``"lrt"`` for the likelihood ratio test of `term`, or a function of a fit that returns a
         p-value.
     n : int or sequence of int
-        Number of rows; several for a curve.
+        Number of rows, not of groups: 30 sites of 8 years are 240 rows. Several for a curve.
     term : str, optional
         For ``"lrt"``: a term of the fixed part, as ``fit.drop1`` names it, or of the random part, ``"(x | g)"``.
     nsim : int
@@ -183,7 +190,8 @@ def power(
     ddf : str
         Method for degrees of freedom of a linear model, as ``fit.test`` takes it.
     family : str or Family, optional
-        Fit by `glmer` with this family.
+        Fit by `glmer` with this family; by default that of the population's response, where it is not a Gaussian one
+        with the identity link, unless ``reml=`` asks for `lmer`.
     fixed_x : bool
         Draw predictors once for each n, or with every data set.
     level : float
@@ -238,6 +246,8 @@ def power(
     [50, 100]
     """
     sizes, nsim, workers = _checked(population, test, n, term, nsim, alpha, level, workers)
+    if family is None and "reml" not in options:
+        family = _family_of(population, formula, options.get("functions"))
     fit_frame = _fitter(formula, family, options, ml=term is not None)
     streams = generator_of(rng).spawn(len(sizes))
     found = []
@@ -257,6 +267,7 @@ def power(
         level=float(level),
         nsim=nsim,
         n=np.array(sizes),
+        family=None if family is None else str(family),
         rejected=np.array([np.count_nonzero(row <= alpha) for row in p_values]),
         failed=np.array([np.count_nonzero(np.isnan(row)) for row in p_values]),
         singular=np.array([sum(singular for _, singular, _ in row) for row in found]),
@@ -298,6 +309,19 @@ def _all(
         return [one(stream) for stream in streams]
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(one, streams))
+
+
+def _family_of(population: Population, formula: str, functions: Any) -> Family[Any] | None:
+    """The family of the response that a formula models, None for a linear model."""
+    variables = set(me.parse(formula, functions=functions).variables())
+    left = set(re.findall(r"\w+", formula.split("~")[0]))
+    for name, one in population.responses.items():
+        family = one.family
+        if name not in variables & left or not isinstance(family, Family):
+            continue
+        if family.name != "gaussian" or not family.canonical:
+            return family
+    return None
 
 
 def _fitter(formula: str, family: Any, options: dict[str, Any], *, ml: bool) -> Callable[[Any], Any]:
