@@ -30,7 +30,7 @@ demo: $(DEMO)/.ready
 	$(DEMO)/bin/python examples/demo.py
 
 test: $(DEV)/.ready
-	$(ONE_THREAD) $(DEV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+	$(ONE_THREAD) $(DEV)/bin/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(DEV)/.ready
 	$(DEV)/bin/ruff check $(CHECKED)
