@@ -122,7 +122,7 @@ class Response:
         return drawn.astype(np.int64) if family.discrete else drawn
 
     def _scale(self, values: Mapping[str, Any], what: str) -> NDArray[np.float64]:
-        linear = isinstance(self.family, OlsWithError) or self.family.name == "gaussian"  # type: ignore[union-attr]
+        linear = not isinstance(self.family, Family) or self.family.name == "gaussian"
         name = "error_scale" if linear else "dispersion"
         assert self.scale is not None
         scale = self.scale.column(values, f"{what}, {name}=")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixedeffects.population.generators import generator_of
+
 from .variance import AreaModel, estimate, moments
 
 _SINGULAR = 1e-8  # A in units of the smallest sampling variance; lme4's tolerance of 1e-4 for standard deviations
@@ -203,7 +205,7 @@ def bootstrap_mse(
     dict
         g1, spread, and mc_error, the standard error of the latter; the estimate is g1 + spread.
     """
-    generator = np.random.default_rng(rng)  # type: ignore[arg-type]  # checked by NumPy
+    generator = generator_of(rng)
     sd = np.sqrt(found.A + found.model.D)
     sums = np.zeros((2, len(D)))
     y = np.zeros(len(D))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -112,8 +113,7 @@ def check_unique(areas: Sequence[str], what: str) -> None:
     DataError
         Naming the areas.
     """
-    seen: set[str] = set()
-    twice = dict.fromkeys(area for area in areas if area in seen or seen.add(area))  # type: ignore[func-returns-value]
+    twice = [area for area, times in Counter(areas).items() if times > 1]
     if twice:
         raise DataError(f"{what} has several rows for {listed(twice)}; give one row for each area")
 
