@@ -7,6 +7,7 @@ against a closed list of syntax and functions, so that no formula can run arbitr
 from __future__ import annotations
 
 from mixedeffects.formula.aliases import column_of, python_names, restored
+from mixedeffects.formula.calls import outer_call
 from mixedeffects.formula.evaluate import evaluate
 from mixedeffects.formula.functions import formulaic_context
 from mixedeffects.formula.grammar import parse
@@ -18,6 +19,7 @@ __all__ = [
     "column_of",
     "evaluate",
     "formulaic_context",
+    "outer_call",
     "parse",
     "python_names",
     "restored",

@@ -18,6 +18,7 @@ from mixedeffects.fit.update import updated_glmm
 from mixedeffects.frame import to_frame
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference.monte_carlo import checked_draws
+from mixedeffects.inference.response_scale import ratio_of_link
 from mixedeffects.results import tidiers
 from mixedeffects.results.estimates import EstimateMethods
 from mixedeffects.results.glmm_diagnostics import GlmmDiagnostics
@@ -182,6 +183,7 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         conf_int: bool = False,
         level: float = 0.95,
         method: str = "wald",
+        exponentiate: bool = False,
     ) -> Any:
         """Return estimates a row each, as broom.mixed does.
 
@@ -196,6 +198,10 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
             Their level.
         method : {"wald", "profile", "bootstrap"}
             Their method; Wald limits are for fixed effects and conditional modes.
+        exponentiate : bool
+            Fixed effects and their limits as ratios, exp(estimate): odds ratios (logit), ratios of means (log), ratios
+            of hazards (cloglog). Standard errors are those of the coefficients times the ratio, the delta
+            method; statistics and p-values stay those of the coefficients. Other rows stay as they are.
 
         Returns
         -------
@@ -206,9 +212,18 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         Raises
         ------
         DataError
-            For an option that is not known.
+            For an option that is not known, or exponentials with another link.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> herds = me.datasets.load("cbpp")
+        >>> fit = me.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", herds, "binomial")
+        >>> fit.tidy("fixed", exponentiate=True)["estimate"].round(3).tolist()
+        [0.247, 0.371, 0.323, 0.206]
         """
-        return tidiers.tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf="normal")
+        ratio = ratio_of_link(self.family) if exponentiate else None
+        return tidiers.tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf="normal", ratio=ratio)
 
     def glance(self) -> Any:
         """Return one row of statistics of the fit, as broom.mixed does.

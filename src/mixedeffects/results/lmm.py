@@ -12,6 +12,7 @@ from mixedeffects.fit.report import messages, report
 from mixedeffects.fit.residuals import Kind, pad, residuals
 from mixedeffects.fit.update import updated
 from mixedeffects.inference.anova import coef_table
+from mixedeffects.inference.response_scale import ratio_of_response
 from mixedeffects.results import tidiers
 from mixedeffects.results.diagnostics import DiagnosticMethods
 from mixedeffects.results.estimates import EstimateMethods
@@ -224,6 +225,7 @@ class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, Diagnostic
         level: float = 0.95,
         method: str = "wald",
         ddf: str | None = None,
+        exponentiate: bool = False,
     ) -> Any:
         """Return estimates a row each, as broom.mixed does.
 
@@ -240,6 +242,10 @@ class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, Diagnostic
             and conditional modes.
         ddf : str, optional
             Add df and p_value of t tests, as in `coef_table`.
+        exponentiate : bool
+            Of a response log(y), log2(y) or log10(y): fixed effects and their limits as ratios of medians of y,
+            base^estimate. Standard errors are those of the coefficients times the ratio (and log(base)), the delta
+            method; statistics and p-values stay those of the coefficients.
 
         Returns
         -------
@@ -250,9 +256,10 @@ class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, Diagnostic
         Raises
         ------
         DataError
-            For an option that is not known.
+            For an option that is not known, or exponentials where the response is no logarithm.
         """
-        return tidiers.tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf)
+        ratio = ratio_of_response(self.model) if exponentiate else None
+        return tidiers.tidy(self, effects, conf_int=conf_int, level=level, method=method, ddf=ddf, ratio=ratio)
 
     def glance(self) -> Any:
         """Return one row of statistics of the fit, as broom.mixed does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,10 +17,12 @@ from mixedeffects.fit.residuals import residuals
 from mixedeffects.frame import to_frame, with_columns
 from mixedeffects.inference.anova import coef_table
 from mixedeffects.inference.distributions import normal_ppf, t_upper_quantile
+from mixedeffects.tables.frames import noted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mixedeffects.inference.response_scale import Ratio
     from mixedeffects.results.glmm import GlmmResult
     from mixedeffects.results.lmm import LmmResult
 
@@ -39,18 +42,21 @@ def tidy(
     level: float,
     method: str,
     ddf: str | None,
+    ratio: Ratio | None = None,
 ) -> Any:
-    """Build the table of `LmmResult.tidy`."""
+    """Build the table of `LmmResult.tidy`; with a ratio, powers of the fixed effects."""
     wanted = [effects] if isinstance(effects, str) else list(effects)
     for name in wanted:
         if name not in EFFECTS:
             raise DataError(f"effects={name!r} is not known; choose among {', '.join(map(repr, EFFECTS))}")
+    if ratio is not None and "fixed" not in wanted:
+        raise DataError(f"exponentiate=True is about fixed effects, which effects={effects!r} leaves out; add 'fixed'")
     if not 0.0 < level < 1.0:
         raise DataError(f"level={level!r} must lie between 0 and 1")
     limits = _limits(fit, level, method, ddf) if conf_int and {"fixed", "ran_pars"} & set(wanted) else {}
     rows: list[Row] = []
     if "fixed" in wanted:
-        rows += _fixed(fit, ddf, limits)
+        rows += [row if ratio is None else _power(row, ratio.base) for row in _fixed(fit, ddf, limits)]
     if "ran_pars" in wanted:
         rows += _variance_parameters(fit, limits)
     if "ran_vals" in wanted:
@@ -62,7 +68,14 @@ def tidy(
     shown += ["df", "p_value"] if ddf is not None else []
     shown += ["lower", "upper"] if conf_int else []
     columns = {name: [row.get(name) for row in rows] for name in _COLUMNS if name in shown}
-    return to_frame(columns, fit.model.data_kind, text=("effect", "group", "level", "term"))
+    table = to_frame(columns, fit.model.data_kind, text=("effect", "group", "level", "term"))
+    return table if ratio is None else noted(table, [f"fixed effects: {ratio.name}; tests are of the coefficients"])
+
+
+def _power(row: Row, base: float) -> Row:
+    """A row of a coefficient b as one of base^b, the standard error by the delta method."""
+    raised = {name: base ** row[name] for name in ("estimate", "lower", "upper") if row.get(name) is not None}
+    return {**row, **raised, "std_error": raised["estimate"] * math.log(base) * row["std_error"]}
 
 
 def _limits(fit: Result, level: float, method: str, ddf: str | None) -> dict[str, tuple[float, float]]:

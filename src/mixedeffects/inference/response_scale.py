@@ -1,0 +1,190 @@
+"""The scale of the response: transformations in `lmer` formulas, and what exponentials of coefficients are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mixedeffects.errors import DataError
+from mixedeffects.families import Link
+from mixedeffects.families.link import REAL, Interval, Jet
+from mixedeffects.families.links import Log, Sqrt
+from mixedeffects.formula import outer_call
+
+if TYPE_CHECKING:
+    from mixedeffects.design import Design
+    from mixedeffects.families import Family
+    from mixedeffects.families.special import Vector
+
+
+@dataclass(frozen=True)
+class LogBase(Link):
+    """eta = log_b(mu), a logarithm to another base than e.
+
+    Parameters
+    ----------
+    base : float
+        b, larger than 1.
+    """
+
+    base: float
+    name: ClassVar[str] = "log to a base"
+    range: ClassVar[Interval] = Log.range
+
+    def link(self, mu: Any) -> Vector:
+        """Return log(mu) / log(b)."""
+        return Log().link(mu) / math.log(self.base)
+
+    def derivatives(self, eta: Any) -> Jet:
+        """Return b^eta with its derivatives."""
+        rate = math.log(self.base)
+        jet = Log().power(eta, rate)
+        return Jet(jet.value, jet.d1, jet.d2, jet.d3)
+
+
+class Log1p(Link):
+    """eta = log(1 + mu)."""
+
+    name: ClassVar[str] = "log1p"
+    range: ClassVar[Interval] = Interval(-1.0, math.inf)
+
+    def link(self, mu: Any) -> Vector:
+        """Return log(1 + mu)."""
+        return np.asarray(np.log1p(np.asarray(mu, dtype=np.float64)))
+
+    def derivatives(self, eta: Any) -> Jet:
+        """Return exp(eta) - 1 with its derivatives."""
+        x = np.asarray(eta, dtype=np.float64)
+        slope = np.exp(x)
+        return Jet(np.expm1(x), slope, slope, slope)
+
+
+class SquareRoot(Sqrt):
+    """eta = sqrt(mu), where an estimate or a limit below 0 belongs to a mean of 0."""
+
+    name: ClassVar[str] = "sqrt"
+    range: ClassVar[Interval] = REAL
+
+    def derivatives(self, eta: Any) -> Jet:
+        """Return max(eta, 0)^2 with its derivatives."""
+        return super().derivatives(np.maximum(np.asarray(eta, dtype=np.float64), 0.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """What a power of a coefficient is.
+
+    Attributes
+    ----------
+    base : float
+        The number that is raised to the coefficient.
+    name : str
+        Such as ``"odds ratios"``.
+    """
+
+    base: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformedResponse:
+    """A response that is a function of something.
+
+    Attributes
+    ----------
+    function : str
+        Its name, such as ``"log"``.
+    argument : str
+        What it is applied to, as the formula spells it: ``"y"``.
+    link : Link
+        Takes the argument to the response, and back.
+    ratio : Ratio or None
+        What powers of differences are; None where they are nothing.
+    """
+
+    function: str
+    argument: str
+    link: Link
+    ratio: Ratio | None
+
+
+_OF_MEDIANS = "ratios of medians"
+_FUNCTIONS: dict[str, tuple[Link, Ratio | None]] = {
+    "log": (Log(), Ratio(base=math.e, name=_OF_MEDIANS)),
+    "log2": (LogBase(2.0), Ratio(base=2.0, name=_OF_MEDIANS)),
+    "log10": (LogBase(10.0), Ratio(base=10.0, name=_OF_MEDIANS)),
+    "log1p": (Log1p(), None),
+    "sqrt": (SquareRoot(), None),
+}
+_LINKS = {
+    "logit": Ratio(base=math.e, name="odds ratios"),
+    "log": Ratio(base=math.e, name="ratios of means"),
+    "cloglog": Ratio(base=math.e, name="ratios of hazards"),
+}
+
+
+def transformed_response(design: Design) -> TransformedResponse | None:
+    """Find the function that stands around the whole response, if its inverse is known here.
+
+    Parameters
+    ----------
+    design : Design
+        The design of a linear mixed model.
+
+    Returns
+    -------
+    TransformedResponse or None
+        For log, log2, log10, log1p and sqrt, with or without ``np.``, that are numpy's and not the caller's.
+    """
+    functions = frozenset(design.encoding.functions)
+    found = outer_call(design.formula.response, functions)
+    if found is None or found[0] not in _FUNCTIONS or found[0] in functions:
+        return None
+    link, ratio = _FUNCTIONS[found[0]]
+    return TransformedResponse(function=found[0], argument=found[1], link=link, ratio=ratio)
+
+
+def ratio_of_response(design: Design) -> Ratio:
+    """Say what powers of the coefficients of a linear mixed model are.
+
+    Parameters
+    ----------
+    design : Design
+        The design of the fit.
+
+    Raises
+    ------
+    DataError
+        If the response is no logarithm.
+    """
+    found = transformed_response(design)
+    if found is None or found.ratio is None:
+        raise DataError(
+            f"exponentiate=True needs a response that is a logarithm, log(y), log2(y) or log10(y); the response here "
+            f"is {design.formula.response}, whose coefficients are differences: leave exponentiate out"
+        )
+    return found.ratio
+
+
+def ratio_of_link(family: Family[Any]) -> Ratio:
+    """Say what exponentials of the coefficients of a generalized model are.
+
+    Parameters
+    ----------
+    family : Family
+        With its link.
+
+    Raises
+    ------
+    DataError
+        For a link whose differences are no logarithms of ratios.
+    """
+    if family.link.name not in _LINKS:
+        raise DataError(
+            f"exponentiate=True makes no sense with the link {family.link.name}: exponentials of its coefficients are "
+            f"no ratios; that is so with {', '.join(_LINKS)}. emmeans(scale='response') gives means for every link"
+        )
+    return _LINKS[family.link.name]
