@@ -106,3 +106,13 @@ def test_errors(make, message):
 
 def _wide():
     return predictor(lambda n, rng: rng.normal(size=(n, 2)))
+
+
+def test_the_groups_of_a_nested_formula_are_named():
+    with pytest.raises(me.DataError, match=r"random_effects\('region', ...\) and random_effects\('site:region', ...\)"):
+        random_effects("region/site", sd=1.0)
+
+
+def test_random_effects_take_names_with_and_without_backticks():
+    quoted = random_effects("`a`:`b`", sd=[1.0, 2.0], names=["1", "`x`"])
+    assert (quoted.group, quoted.names) == ("a:b", ("1", "x"))

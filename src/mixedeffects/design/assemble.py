@@ -15,8 +15,8 @@ from mixedeffects.design.random import RandomBlock, check_grouping, random_block
 from mixedeffects.design.rank import estimable
 from mixedeffects.design.sparse import ZLabels, z_labels, z_matrix
 from mixedeffects.errors import DataError, FormulaError, RankDeficiencyWarning
-from mixedeffects.formula import Formula, parse, term_columns
-from mixedeffects.frame import Factor, model_frame, warn
+from mixedeffects.formula import Formula, bare, term_columns
+from mixedeffects.frame import Factor, model_frame, parse_for, warn
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -224,13 +224,13 @@ def design(
     (('Intercept', 'Days'), (180, 2), (180, 36))
     """
     if isinstance(formula, str):
-        formula = parse(formula, functions=functions)
+        formula = parse_for(formula, data, functions)
     if not formula.random:
         raise FormulaError(
             f"{formula.text!r} has no random-effects term such as (1 | group); for a model without one use ordinary "
             "regression"
         )
-    coding = resolve(contrasts)
+    coding, weights, offset = resolve(contrasts), bare(weights), bare(offset)
     frame = model_frame(
         formula,
         data,

@@ -18,6 +18,7 @@ from formulaic.transforms.contrasts import (
 from interface_meta import override
 
 from mixedeffects.errors import DataError
+from mixedeffects.formula import bare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def resolve(contrasts: Mapping[str, Any] | None) -> dict[str, Contrasts]:
     DataError
         For an unknown name or a value that is no matrix of full rank.
     """
-    return {column: _resolve_one(column, value) for column, value in (contrasts or {}).items()}
+    return {bare(column): _resolve_one(column, value) for column, value in (contrasts or {}).items()}
 
 
 def _resolve_one(column: str, value: Any) -> Contrasts:

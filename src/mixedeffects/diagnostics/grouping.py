@@ -10,6 +10,7 @@ import numpy as np
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_modes, block_names
 from mixedeffects.fit.functionals import Functionals, row_functionals
+from mixedeffects.formula import bare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ def chosen_group(fit: LmmFit, group: str | None, purpose: str) -> str:
         if len(names) > 1:
             raise DataError(f"the model has the grouping factors {', '.join(names)}; name the one {purpose}, group=...")
         return names[0]
+    group = bare(group)
     if group not in names:
         raise DataError(f"group={group!r} is no grouping factor of the model; it has {', '.join(names)}")
     return group

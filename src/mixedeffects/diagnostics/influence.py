@@ -12,6 +12,7 @@ from mixedeffects.errors import DataError, MixedEffectsError
 from mixedeffects.fit.deletions import Deletions, RowSets, delete, sets_of_codes
 from mixedeffects.fit.functionals import fitted_functionals, free_share, leverage
 from mixedeffects.fit.residuals import residuals
+from mixedeffects.formula import bare
 from mixedeffects.frame import Factor, read_factor
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def grouping_of(fit: LmmFit, by: Any) -> Factor:
     """
     model = fit.model
     if isinstance(by, str):
+        by = bare(by)
         if by in model.factors:
             return model.factors[by]
         column = model.columns.get(by)

@@ -11,11 +11,13 @@ from mixedeffects.formula.calls import outer_call
 from mixedeffects.formula.evaluate import evaluate
 from mixedeffects.formula.functions import formulaic_context
 from mixedeffects.formula.grammar import parse
+from mixedeffects.formula.names import bare, unquoted_names
 from mixedeffects.formula.terms import Formula, RandomTerm, term_columns
 
 __all__ = [
     "Formula",
     "RandomTerm",
+    "bare",
     "column_of",
     "evaluate",
     "formulaic_context",
@@ -24,4 +26,5 @@ __all__ = [
     "python_names",
     "restored",
     "term_columns",
+    "unquoted_names",
 ]

@@ -7,6 +7,7 @@ from mixedeffects.frame.model_frame import ModelFrame, model_frame
 from mixedeffects.frame.newdata import Column, read_columns, read_factor
 from mixedeffects.frame.notices import warn
 from mixedeffects.frame.output import to_frame, with_columns
+from mixedeffects.frame.source import parse_for
 
 __all__ = [
     "Column",
@@ -15,6 +16,7 @@ __all__ = [
     "cross",
     "encode",
     "model_frame",
+    "parse_for",
     "read_columns",
     "read_factor",
     "to_frame",

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedeffects.errors import DataError, DroppedRowsWarning
-from mixedeffects.formula import Formula, evaluate
+from mixedeffects.formula import Formula, evaluate, unquoted_names
 from mixedeffects.frame.factor import Factor, cross, encode
 from mixedeffects.frame.newdata import Column, as_column, time_predictor
 from mixedeffects.frame.notices import warn
-from mixedeffects.frame.source import FrameKind, open_source, read_array
+from mixedeffects.frame.source import FrameKind, Source, open_source, read_array
 
 if TYPE_CHECKING:
     from mixedeffects.frame.raw import RawColumn
@@ -189,6 +189,7 @@ def model_frame(
     _check_response_is_not_grouping(formula, grouping)
     used = tuple(formula.variables())
     named = tuple(name for name in (weights, offset) if isinstance(name, str))
+    _check_backticks(formula, source, functions)
     raw = source.read(dict.fromkeys((*used, *grouping, *named)))
     n_rows = source.n_rows if source.n_rows is not None else max(map(len, raw.values()), default=0)
     if n_rows == 0:
@@ -222,6 +223,13 @@ def model_frame(
     if not allow_constant and frame.y.min() == frame.y.max():
         raise DataError(f"the response {formula.response!r} is constant: {frame.y[0]:g} in all {frame.n_rows} rows")
     return frame
+
+
+def _check_backticks(formula: Formula, source: Source, functions: Functions | None) -> None:
+    if set(formula.variables()).difference(source.names):
+        advice = unquoted_names(formula.text, source.names, functions)
+        if advice is not None:
+            raise DataError(advice)
 
 
 def _check_response_is_not_grouping(formula: Formula, grouping: tuple[str, ...]) -> None:

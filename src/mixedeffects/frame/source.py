@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from mixedeffects.errors import DataError
+from mixedeffects.errors import DataError, FormulaError
+from mixedeffects.formula import Formula, parse, unquoted_names
 from mixedeffects.frame.raw import RawColumn, from_arrow, from_numpy, from_pandas, from_polars
 
 FrameKind = Literal["pandas", "polars", "pyarrow", "dict"]
@@ -113,6 +114,34 @@ def open_source(data: Any) -> Source:
     if isinstance(data, pd.Series | pd.Index):
         raise DataError(f"data of type {type(data).__name__} cannot be read: it is one column; give {_SUPPORTED}")
     return _narwhals_source(data)
+
+
+def parse_for(text: str, data: Any, functions: Mapping[str, Callable[..., Any]] | None) -> Formula:
+    """Parse a formula about some data.
+
+    Parameters
+    ----------
+    text : str
+        The formula.
+    data : data frame or dict of columns
+        Only the names of its columns are looked at, and only if the text is no formula.
+    functions : mapping of str to callable, optional
+        The caller's functions.
+
+    Raises
+    ------
+    FormulaError
+        If the text is no formula; names of columns that lack their backticks are told.
+    """
+    try:
+        return parse(text, functions=functions)
+    except FormulaError as problem:
+        try:
+            names = open_source(data).names
+        except DataError:
+            names = ()
+        advice = unquoted_names(text, names, functions) if isinstance(text, str) else None
+        raise (problem if advice is None else FormulaError(advice)) from None
 
 
 def _pandas_source(data: pd.DataFrame) -> Source:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
+from mixedeffects.formula import bare
 from mixedeffects.inference.dispatch import Ddf, checked_ddf, t_test
 from mixedeffects.inference.fixed_terms import estimability
 from mixedeffects.inference.multiplicity import Adjust, adjusted_p, checked_adjust, critical_values
@@ -220,6 +221,7 @@ def emmeans(
     method, level = checked_ddf(ddf), _checked_level(level)
     wanted = (specs,) if isinstance(specs, str) else tuple(specs)
     within = () if by is None else (by,) if isinstance(by, str) else tuple(by)
+    wanted, within = tuple(map(bare, wanted)), tuple(map(bare, within))
     grid = reference_grid(fit.model, at)
     _check_names(wanted, within, list(grid.values))
     L = grid.averaged((*wanted, *within))

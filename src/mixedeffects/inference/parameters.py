@@ -11,6 +11,7 @@ import numpy as np
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import covariances
 from mixedeffects.fit.kinds import scale_parameter
+from mixedeffects.formula import bare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +88,7 @@ def select(every: Sequence[Parameter], wanted: str | Sequence[str] | None) -> tu
     by_name["theta_"] = tuple(p for p in every if p.kind != "coefficient")
     by_name["beta_"] = tuple(p for p in every if p.kind == "coefficient")
     out: dict[str, Parameter] = {}
-    for name in [wanted] if isinstance(wanted, str) else wanted:
+    for name in map(bare, [wanted] if isinstance(wanted, str) else wanted):
         if name not in by_name:
             raise DataError(
                 f"there is no parameter {name!r}; choose among {', '.join(p.name for p in every)}, "

@@ -11,7 +11,7 @@ import numpy as np
 
 from mixedeffects.design import replay
 from mixedeffects.errors import DataError
-from mixedeffects.formula import python_names, restored, term_columns
+from mixedeffects.formula import bare, python_names, restored, term_columns
 from mixedeffects.frame import Factor
 from mixedeffects.inference.fixed_terms import fixed_terms
 
@@ -79,7 +79,7 @@ def reference_grid(design: Design, at: Mapping[str, Any] | None = None) -> Refer
     A numeric column is a factor here if the formula makes it one, as ``C(dose)`` does.
     """
     predictors = _predictors(design)
-    given = dict(at or {})
+    given = {bare(name): values for name, values in (at or {}).items()}
     for name in given:
         if name not in predictors:
             known = ", ".join(map(repr, predictors)) or "none"

@@ -10,6 +10,7 @@ from scipy.linalg import solve_triangular
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit.kinds import require_linear
+from mixedeffects.formula import bare
 from mixedeffects.inference.monte_carlo import checked_draws, exceedance, settled
 from mixedeffects.inference.reduction import loglik_of_terms, refitted, spans, term_label
 from mixedeffects.inference.spectral import null_sample, spectrum
@@ -256,7 +257,7 @@ def _tested_term(fit: LmmFit, name: str | None) -> int:
 
 
 def _squeezed(text: str) -> str:
-    return "".join(text.split()).replace("(1+", "(")
+    return bare("".join(text.split())).replace("(1+", "(")
 
 
 def _projections(fit: LmmFit, t: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

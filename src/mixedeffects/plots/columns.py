@@ -9,7 +9,7 @@ import numpy as np
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_names, covariances
 from mixedeffects.fit.glmm import GlmmFit
-from mixedeffects.formula import term_columns
+from mixedeffects.formula import bare, term_columns
 from mixedeffects.frame import Factor
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def block_of(fit: LmmFit, group: str | None) -> int:
     names = list(fit.model.factors)
     if group is None:
         return 0
+    group = bare(group)
     if group not in names:
         raise DataError(
             f"group={group!r} is no grouping factor of the fit; choose one of {', '.join(map(repr, names))}"
@@ -188,6 +189,7 @@ def column(fit: LmmFit, x: str) -> Column:
     DataError
         If the formula does not name it.
     """
+    x = bare(x)
     if x not in fit.model.columns:
         known = ", ".join(map(repr, fit.model.columns))
         raise DataError(f"x={x!r} is not among the columns that the fit keeps, those of its formula: {known}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.fit.glmm import GlmmFit
+from mixedeffects.formula import bare
 from mixedeffects.frame import Factor
 from mixedeffects.inference.variance import icc
 from mixedeffects.plots import style
@@ -96,7 +97,7 @@ def spaghetti_picture(
     line_at : float or sequence of float, optional
         Where to draw vertical lines.
     """
-    name = default_x(fit) if x is None else x
+    name = default_x(fit) if x is None else bare(x)
     columns = spaghetti_data(fit, name, group)
     factor, values = block_factor(fit, block_of(fit, group)), column(fit, name)
     at = positions(values)[np.lexsort((positions(values), factor.codes))]

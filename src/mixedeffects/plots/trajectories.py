@@ -9,7 +9,7 @@ import numpy as np
 from mixedeffects.design.encoding import replay
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_modes, block_names, linear_predictor
-from mixedeffects.formula import term_columns
+from mixedeffects.formula import bare, term_columns
 from mixedeffects.frame import Factor
 from mixedeffects.plots import style
 from mixedeffects.plots.columns import (
@@ -105,7 +105,7 @@ def trajectories_data(
 
 
 def _chosen(fit: LmmFit, x: str | None, n: int | None, group: str | None) -> _Chosen:
-    x = default_x(fit) if x is None else x
+    x = default_x(fit) if x is None else bare(x)
     column(fit, x)
     if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
         raise DataError(f"n={n!r} must be a whole number of at least 1")

@@ -164,7 +164,13 @@ def random_effects(
     """
     if not isinstance(group, str) or not all(part.strip() for part in group.split(":")):
         raise DataError(f"random_effects: group={group!r} must name a variable, or two as 'a:b'")
-    factors = [part.strip() for part in group.split(":")]
+    if "/" in group:
+        outer, _, inner = (part.strip() for part in group.partition("/"))
+        raise DataError(
+            f"random_effects: group={group!r} stands for two groups in a formula; give each its own effects: "
+            f"random_effects({outer!r}, ...) and random_effects({inner + ':' + outer!r}, ...)"
+        )
+    factors = [part.strip() for part in group.replace("`", "").split(":")]
     if len(set(factors)) < len(factors):
         raise DataError(f"random_effects: group={group!r} names a variable twice")
     if redraw not in get_args(Redraw):
@@ -178,7 +184,7 @@ def random_effects(
                 f"random_effects of {group!r}: name the {len(matrix)} effects, such as names=['Intercept', 'x']"
             )
         names = ("Intercept",)
-    labels = (names,) if isinstance(names, str) else tuple(names)
+    labels = tuple(name.replace("`", "") for name in ([names] if isinstance(names, str) else names))
     distinct = {_INTERCEPT[0] if name in _INTERCEPT else name for name in labels}
     if len(labels) != len(matrix) or len(distinct) < len(labels):
         raise DataError(f"random_effects of {group!r}: names={list(labels)} must be {len(matrix)} different names")

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixedeffects.design.encoding import encode_columns
 from mixedeffects.errors import DataError
-from mixedeffects.formula import parse, term_columns
+from mixedeffects.formula import bare, parse, term_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,8 @@ def kept_columns(fit: LmmFit, random: Any) -> Kept:
             f"random={random!r}: give 'conditional', 'population', a list of names of grouping factors, or terms as "
             "text such as '(1 | g)'"
         )
-    groups = [_blocks_of(fit.model, tuple(name.split(":")), name) for name in random]
+    named = [bare(name) for name in random]
+    groups = [_blocks_of(fit.model, tuple(name.split(":")), name) for name in named]
     kept = {id(block) for blocks in groups for block in blocks}
     return tuple(np.full(term.n_columns, id(term) in kept) for term in terms)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from mixedeffects.formula import bare
 from mixedeffects.tables.html import document, paragraph, table
 from mixedeffects.tables.numbers import r_format
 from mixedeffects.tables.text import matrix_lines
@@ -136,7 +137,7 @@ class GroupCoefficients(Mapping[str, "pd.DataFrame"]):
 
     def _find(self, group: str) -> GroupValues:
         for values in self.groups:
-            if values.group == group:
+            if values.group == bare(group):
                 return values
         known = ", ".join(repr(values.group) for values in self.groups)
         message = f"no grouping factor {group!r}; there are {known}"
