@@ -63,7 +63,7 @@ def test_means_and_differences_are_those_of_emmeans(case_id, response, fit, epil
 def test_notes_say_on_which_scale(fit, herds):
     means = fit.emmeans("period", scale="response")
     assert "means through the inverse of the link logit, averages taken before" in means.to_frame().notes
-    assert "odds ratios; tests are on the scale of the link" in means.contrasts().notes
+    assert "odds ratios; tests are on the scale of the link, logit" in means.contrasts().notes
     single = means.contrasts({"first": [1, 0, 0, 0]})
     assert "contrasts are on the scale of the link, logit" in single.notes
     assert single["estimate"][0] == pytest.approx(fit.fixef["Intercept"], rel=1e-12)

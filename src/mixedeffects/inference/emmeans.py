@@ -22,10 +22,9 @@ from mixedeffects.inference.table import Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mixedeffects.families import Link
     from mixedeffects.fit import LmmFit
+    from mixedeffects.inference.response_scale import ResponseScale
 
-_RATIOS = {"log": "ratios of means", "logit": "odds ratios"}  # what differences are on the scale of the response
 _OPERATOR = re.compile(r"[-+*/]")
 
 
@@ -52,8 +51,8 @@ class MarginalMeans(Table):
         Method for the degrees of freedom.
     level : float
         Confidence level.
-    link : Link or None
-        Whose inverse was applied to the means, with log and logit also to differences; None for means as they are.
+    scale : ResponseScale or None
+        To which the means were taken, and differences that are ratios there; None for means as they are.
     """
 
     fit: LmmFit
@@ -63,7 +62,7 @@ class MarginalMeans(Table):
     offset: float
     ddf: str
     level: float
-    link: Link | None = None
+    scale: ResponseScale | None = None
 
     def contrasts(
         self,
@@ -90,8 +89,8 @@ class MarginalMeans(Table):
         Table
             Columns contrast, the `by` predictors, estimate, std_error, df, lower, upper, statistic, p_value. p-values
             and intervals are adjusted; intervals with ``"holm"`` are Bonferroni's. Of means on the scale of the
-            response: ratios of means (log link) or of odds (logit), tested on the scale of the link; with other links
-            the contrasts stay on the scale of the link.
+            response: ratios of means (log link), of odds (logit) or of medians (a response that is a logarithm),
+            tested on the scale of the model; other contrasts stay on the scale of the model.
 
         Raises
         ------
@@ -102,8 +101,8 @@ class MarginalMeans(Table):
         chosen = checked_adjust(adjust or ("tukey" if isinstance(method, str) else "none"))
         joint = self.level if level is None else _checked_level(level)
         n_means, combinations = self._sizes()
-        ratios = isinstance(method, str) and self.link is not None and self.link.name in _RATIOS
-        labels, weights = self._weights(method, n_means, "/" if ratios else "-")
+        ratio = None if self.scale is None else self.scale.ratio
+        labels, weights = self._weights(method, n_means, "/" if isinstance(method, str) and ratio is not None else "-")
         if chosen == "tukey" and not isinstance(method, str):
             raise DataError(
                 "adjust='tukey' is for all pairwise differences; choose 'bonferroni', 'holm', 'sidak' or 'none' for "
@@ -119,11 +118,11 @@ class MarginalMeans(Table):
             columns[name] = [value for value in self.columns[name][::n_means] for _ in labels]
         columns |= _joined([_with_intervals(test, joint, chosen, n_means) for test in tests])
         notes = [*self.notes[:-1]]
-        if self.link is not None and self.link.name in _RATIOS and _balanced(weights):
-            columns = _exponentials(columns)
-            notes.append(f"{_RATIOS[self.link.name]}; tests are on the scale of the link")
-        elif self.link is not None:
-            notes.append(f"contrasts are on the scale of the link, {self.link.name}")
+        if self.scale is not None and ratio is not None and _balanced(weights):
+            columns = _powers(columns, ratio.base)
+            notes.append(f"{ratio.name}; tests are on the scale of {self.scale.model_scale}")
+        elif self.scale is not None:
+            notes.append(f"contrasts are on the scale of {self.scale.model_scale}")
         return Table(
             columns=columns,
             text=("contrast", *(name for name in self.by if name in self.text)),
@@ -179,7 +178,7 @@ def emmeans(
     ddf: str = "satterthwaite",
     *,
     level: float = 0.95,
-    link: Link | None = None,
+    scale: ResponseScale | None = None,
 ) -> MarginalMeans:
     """Estimate marginal means.
 
@@ -197,8 +196,8 @@ def emmeans(
         Method for the degrees of freedom.
     level : float
         Confidence level.
-    link : Link, optional
-        Give the means and their limits through its inverse, standard errors by the delta method.
+    scale : ResponseScale, optional
+        Give the means and their limits on this scale, standard errors by the delta method.
 
     Returns
     -------
@@ -231,9 +230,9 @@ def emmeans(
     for name in ("estimate", "std_error", "df", "lower", "upper"):
         columns[name] = tests[name]
     notes = _notes(grid, (*wanted, *within), method, level)
-    if link is not None:
-        columns |= link.through({name: columns[name] for name in ("estimate", "std_error", "lower", "upper")})
-        notes = (*notes[:-1], f"means through the inverse of the link {link.name}, averages taken before", notes[-1])
+    if scale is not None:
+        columns |= scale.link.through({name: columns[name] for name in ("estimate", "std_error", "lower", "upper")})
+        notes = (*notes[:-1], scale.means, notes[-1])
     return MarginalMeans(
         columns=columns,
         text=tuple(name for name in (*wanted, *within) if grid.values[name].dtype.kind not in "biuf"),
@@ -246,7 +245,7 @@ def emmeans(
         offset=offset,
         ddf=method,
         level=level,
-        link=link,
+        scale=scale,
     )
 
 
@@ -255,10 +254,10 @@ def _balanced(weights: NDArray[np.float64]) -> bool:
     return bool(np.all(np.abs(weights.sum(axis=1)) <= 1e-12 * np.abs(weights).sum(axis=1)))
 
 
-def _exponentials(columns: dict[str, Any]) -> dict[str, Any]:
+def _powers(columns: dict[str, Any], base: float) -> dict[str, Any]:
     """Contrasts of logarithms as ratios; the standard errors by the delta method."""
-    found = {name: np.exp(columns[name]) for name in ("estimate", "lower", "upper")}
-    return {**columns, **found, "std_error": found["estimate"] * columns["std_error"]}
+    found = {name: base ** columns[name] for name in ("estimate", "lower", "upper")}
+    return {**columns, **found, "std_error": math.log(base) * found["estimate"] * columns["std_error"]}
 
 
 def _notes(grid: ReferenceGrid, names: tuple[str, ...], ddf: Ddf, level: float) -> tuple[str, ...]:

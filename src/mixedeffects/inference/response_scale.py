@@ -90,25 +90,25 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransformedResponse:
-    """A response that is a function of something.
+class ResponseScale:
+    """The way from linear predictors to what the reader wants to see.
 
     Attributes
     ----------
-    function : str
-        Its name, such as ``"log"``.
-    argument : str
-        What it is applied to, as the formula spells it: ``"y"``.
     link : Link
-        Takes the argument to the response, and back.
+        Whose inverse leads there.
     ratio : Ratio or None
-        What powers of differences are; None where they are nothing.
+        What powers of differences are there; None where differences stay on the scale of the model.
+    model_scale : str
+        Where they stay: ``"the link, logit"``, ``"log(y)"``.
+    means : str
+        What means of linear predictors become.
     """
 
-    function: str
-    argument: str
     link: Link
     ratio: Ratio | None
+    model_scale: str
+    means: str
 
 
 _OF_MEDIANS = "ratios of medians"
@@ -126,7 +126,49 @@ _LINKS = {
 }
 
 
-def transformed_response(design: Design) -> TransformedResponse | None:
+def scale_of_family(family: Family[Any]) -> ResponseScale:
+    """The scale of the response of a generalized model.
+
+    Parameters
+    ----------
+    family : Family
+        With its link.
+    """
+    link = family.link
+    # Differences of complementary log-logs are left as they are, as in R's emmeans.
+    ratio = None if link.name == "cloglog" else _LINKS.get(link.name)
+    means = f"means through the inverse of the link {link.name}, averages taken before"
+    return ResponseScale(link=link, ratio=ratio, model_scale=f"the link, {link.name}", means=means)
+
+
+def scale_of_response(design: Design) -> ResponseScale:
+    """The scale on which the response of a linear mixed model was measured, before its transformation.
+
+    Parameters
+    ----------
+    design : Design
+        The design of the fit.
+
+    Raises
+    ------
+    DataError
+        If the response is no log, log2, log10, log1p or sqrt of something.
+
+    Notes
+    -----
+    A normal distribution on the scale of the model has its median at its mean, and a monotone function takes medians
+    to medians: what comes back is the median of the response, not its mean.
+    """
+    found = transformed_response(design)
+    if found is None:
+        raise DataError(
+            f"scale='response' needs a response that is transformed by {', '.join(_FUNCTIONS)} as a whole, such as "
+            f"log(y); this one is {design.formula.response}, whose means are on its own scale: leave scale out"
+        )
+    return found
+
+
+def transformed_response(design: Design) -> ResponseScale | None:
     """Find the function that stands around the whole response, if its inverse is known here.
 
     Parameters
@@ -136,7 +178,7 @@ def transformed_response(design: Design) -> TransformedResponse | None:
 
     Returns
     -------
-    TransformedResponse or None
+    ResponseScale or None
         For log, log2, log10, log1p and sqrt, with or without ``np.``, that are numpy's and not the caller's.
     """
     functions = frozenset(design.encoding.functions)
@@ -144,7 +186,9 @@ def transformed_response(design: Design) -> TransformedResponse | None:
     if found is None or found[0] not in _FUNCTIONS or found[0] in functions:
         return None
     link, ratio = _FUNCTIONS[found[0]]
-    return TransformedResponse(function=found[0], argument=found[1], link=link, ratio=ratio)
+    written = f"{found[0]}({found[1]})"
+    means = f"medians of {found[1]}: means of {written} taken back, averages taken before"
+    return ResponseScale(link=link, ratio=ratio, model_scale=written, means=means)
 
 
 def ratio_of_response(design: Design) -> Ratio:

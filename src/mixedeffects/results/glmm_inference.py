@@ -140,12 +140,13 @@ class GlmmInference(BootstrapMethods, GlmmFit):
             ``to_frame()``, and ``contrasts("pairwise", adjust="tukey")``.
         """
         from mixedeffects.inference.emmeans import emmeans
+        from mixedeffects.inference.response_scale import scale_of_family
 
         _require_normal(ddf)
         if scale not in ("link", "response"):
             raise DataError(f"scale={scale!r} is not known; choose 'link' or 'response'")
-        link = self.distribution.link if scale == "response" else None
-        return MarginalMeansView(emmeans(self, specs, by=by, at=at, ddf="normal", level=level, link=link))
+        to = scale_of_family(self.distribution) if scale == "response" else None
+        return MarginalMeansView(emmeans(self, specs, by=by, at=at, ddf="normal", level=level, scale=to))
 
     def confint(
         self, method: str = "profile", level: float = 0.95, params: str | Sequence[str] | None = None, **options: Any

@@ -164,6 +164,8 @@ class InferenceMethods(BootstrapMethods):
         at: Mapping[str, Any] | None = None,
         ddf: str = "satterthwaite",
         level: float = 0.95,
+        *,
+        scale: str = "model",
     ) -> MarginalMeansView:
         """Estimate marginal means over a grid of the predictors, averaged over those not named.
 
@@ -179,11 +181,20 @@ class InferenceMethods(BootstrapMethods):
             As in `coef_table`.
         level : float
             Confidence level.
+        scale : {"model", "response"}
+            Of a response such as ``log(y)``: means of it, or what they are of y. That are the medians of y, and
+            contrasts of a logarithm are their ratios. For log, log2, log10, log1p and sqrt around the whole response;
+            limits and standard errors (by the delta method) as R's emmeans has them with ``type = "response"``.
 
         Returns
         -------
         MarginalMeansView
             ``to_frame()``, and ``contrasts("pairwise", adjust="tukey")``.
+
+        Raises
+        ------
+        DataError
+            For a name that is no predictor, or ``scale="response"`` of a response that is not transformed like that.
 
         Examples
         --------
@@ -193,8 +204,12 @@ class InferenceMethods(BootstrapMethods):
         [33.12, 31.64, 31.6]
         """
         from mixedeffects.inference.emmeans import emmeans
+        from mixedeffects.inference.response_scale import scale_of_response
 
-        return MarginalMeansView(emmeans(self, specs, by=by, at=at, ddf=ddf, level=level))
+        if scale not in ("model", "response"):
+            raise DataError(f"scale={scale!r} is not known; choose 'model' or 'response'")
+        to = scale_of_response(self.model) if scale == "response" else None
+        return MarginalMeansView(emmeans(self, specs, by=by, at=at, ddf=ddf, level=level, scale=to))
 
     def vcov_kr(self) -> pd.DataFrame:
         """Kenward and Roger's adjusted covariance of the estimated fixed effects, (p, p)."""
