@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 from support import reference
 from support.glmm import measured
 
@@ -52,3 +53,54 @@ def test_models_of_other_kinds_are_not_compared():
 def test_what_is_for_linear_models_refuses_generalized_ones(call):
     with pytest.raises(me.DataError, match=r"is for linear mixed models; this is one of Poisson\(link='log'\)"):
         call(measured("epil"))
+
+
+@pytest.fixture(scope="module")
+def counts():
+    frame = reference.load_data("grouseticks")
+    return frame.assign(seen=(frame["TICKS"] > 0).astype(float), level=frame["TICKS"] + 0.5)
+
+
+TICKS = "TICKS ~ YEAR + (1 | BROOD)"
+
+
+def test_families_are_shown_where_they_differ(counts):
+    poisson, other = me.glmer(TICKS, counts, "poisson"), me.glmer(TICKS, counts, "negative_binomial")
+    table = me.anova(poisson, other)
+    assert table["family"].tolist() == ["poisson (log)", "negative_binomial (log)"]
+    assert "fit0: TICKS ~ YEAR + (1 | BROOD), poisson (log)" in str(table).splitlines()
+    assert "family" not in me.anova(poisson, me.glmer("TICKS ~ 1 + (1 | BROOD)", counts, "poisson"))
+
+
+def test_a_poisson_model_is_tested_as_the_limit_of_a_negative_binomial_one(counts):
+    poisson, other = me.glmer(TICKS, counts, "poisson"), me.glmer(TICKS, counts, "negative_binomial")
+    table = me.anova(other, poisson)
+    chisq = 2.0 * (other.loglik - poisson.loglik)
+    assert table["chisq"].iloc[1] == pytest.approx(chisq, rel=1e-12)
+    assert table["p_value"].iloc[1] == pytest.approx(stats.chi2.sf(chisq, 1), rel=1e-8)
+    assert any("limit of the negative binomial one, a boundary" in note for note in table.notes)
+
+
+@pytest.mark.filterwarnings("ignore::mixedeffects.SingularFitWarning")
+def test_other_families_and_links_have_no_test(counts):
+    binomial = me.glmer("seen ~ YEAR + (1 | BROOD)", counts, "binomial")
+    poisson = me.glmer("seen ~ 1 + (1 | BROOD)", counts, "poisson")
+    probit = me.glmer("seen ~ YEAR + (1 | BROOD)", counts, "binomial", link="probit")
+    for other in (poisson, probit):
+        table = me.anova(binomial, other)
+        assert table[["chisq", "p_value"]].isna().all(axis=None)
+        assert np.isfinite(table["aic"]).all()
+        assert any("is no special case of" in note and "there is no test" in note for note in table.notes)
+
+
+def test_models_with_as_many_parameters_say_that_neither_is_nested(counts):
+    table = me.anova(me.glmer(TICKS, counts, "poisson"), me.glmer("TICKS ~ YEAR + (1 | LOCATION)", counts, "poisson"))
+    assert table["df"].iloc[1] == 0.0
+    assert table[["chisq", "p_value"]].isna().all(axis=None)
+    assert any("both have 4 parameters, so that neither is nested in the other" in note for note in table.notes)
+
+
+def test_counts_are_not_compared_with_continuous_responses(counts):
+    poisson = me.glmer(TICKS, counts, "poisson")
+    with pytest.raises(me.DataError, match=r"poisson \(log\) and gaussian \(identity\): probabilities of counts"):
+        me.anova(poisson, me.glmer(TICKS, counts, "gaussian"))

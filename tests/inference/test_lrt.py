@@ -94,7 +94,10 @@ def test_random_parts_that_are_not_nested_are_noted() -> None:
     table = anova_models(left, right)
     assert table.columns["df"][1] == 0.0
     assert np.isnan(table.columns["p_value"][1])
-    assert "not all parts" in table.notes[0]
+    assert "both have 3 parameters, so that neither is nested in the other" in table.notes[0]
+    slopes = quiet_fit("Reaction ~ Days + (0 + Days | Subject)", "sleepstudy", reml=False)
+    crossed = quiet_fit("Reaction ~ Days + (1 | Subject) + (1 | Days)", "sleepstudy", reml=False)
+    assert "not all parts" in anova_models(slopes, crossed).notes[0]
 
 
 def test_an_offset_is_a_fixed_coefficient_under_the_hypothesis() -> None:

@@ -8,7 +8,14 @@ import numpy as np
 
 from mixedeffects.errors import DataError
 from mixedeffects.inference.distributions import chi2_upper
-from mixedeffects.inference.nesting import check_same_data, fixed_nested, random_nested, same_fixed_part
+from mixedeffects.inference.nesting import (
+    check_same_data,
+    family_label,
+    family_nested,
+    fixed_nested,
+    random_nested,
+    same_fixed_part,
+)
 from mixedeffects.inference.reduction import refitted
 from mixedeffects.inference.table import Table, table_of
 
@@ -17,7 +24,8 @@ if TYPE_CHECKING:
 
     from mixedeffects.fit import LmmFit
 
-HEADS = ("model", "formula", "npar", "aic", "bic", "loglik", "deviance", "chisq", "df", "p_value")
+_NUMBERS = ("npar", "aic", "bic", "loglik", "deviance", "chisq", "df", "p_value")
+HEADS = ("model", "formula", *_NUMBERS)
 
 
 def anova_models(*fits: LmmFit, refit: bool = True) -> Table:
@@ -35,15 +43,17 @@ def anova_models(*fits: LmmFit, refit: bool = True) -> Table:
     -------
     Table
         One row per model, by number of parameters; columns model (``"fit0"`` for the first argument, and so on),
-        formula, npar, aic, bic, loglik, deviance (-2 loglik), and for all rows but the first chisq, df and p_value
-        against the row above. They are NaN where the fixed part of the row above is not nested in that of the row;
-        p_value is NaN where df is 0.
+        formula, family where families or links differ, npar, aic, bic, loglik, deviance (-2 loglik), and for all rows
+        but the first chisq, df and p_value against the row above. They are NaN where there is no test, which a note
+        tells: models with as many parameters (df is 0), a fixed part that is not nested in that of the row, other
+        families or links. A Poisson model is the limit of a negative binomial one.
 
     Raises
     ------
     DataError
-        For fewer than two fits, for different responses, rows or weights, and for REML fits with ``refit=False`` that
-        have different fixed parts or are mixed with fits by maximum likelihood.
+        For fewer than two fits, for different responses, rows or weights, for families of counts beside families of
+        continuous responses, and for REML fits with ``refit=False`` that have different fixed parts or are mixed with
+        fits by maximum likelihood.
 
     Notes
     -----
@@ -61,6 +71,8 @@ def anova_models(*fits: LmmFit, refit: bool = True) -> Table:
     check_same_data(fits, labels)
     compared, notes = _comparable(fits, labels, refit=refit)
     order = sorted(range(len(fits)), key=lambda i: compared[i].npar)
+    families = [family_label(fit) for fit in compared]
+    text = ("model", "formula", "family")[: 3 if len(set(families)) > 1 else 2]
     rows = []
     for position, i in enumerate(order):
         below = order[position - 1] if position else None
@@ -69,8 +81,9 @@ def anova_models(*fits: LmmFit, refit: bool = True) -> Table:
         if below is not None:
             test = _likelihood_ratio(compared[below], fit)
             notes += _cautions(compared[below], fit, labels[below], labels[i])
-        rows.append((labels[i], fit.model.formula.text, fit.npar, fit.aic, fit.bic, fit.loglik, fit.criterion, *test))
-    return table_of(HEADS, rows, text=("model", "formula"), notes=notes, kind=fits[0].model.data_kind)
+        names = (labels[i], fit.model.formula.text, families[i])[: len(text)]
+        rows.append((*names, fit.npar, fit.aic, fit.bic, fit.loglik, fit.criterion, *test))
+    return table_of((*text, *_NUMBERS), rows, text=text, notes=notes, kind=fits[0].model.data_kind)
 
 
 def _comparable(fits: Sequence[LmmFit], labels: Sequence[str], *, refit: bool) -> tuple[list[LmmFit], list[str]]:
@@ -95,18 +108,35 @@ def _comparable(fits: Sequence[LmmFit], labels: Sequence[str], *, refit: bool) -
 
 
 def _likelihood_ratio(small: LmmFit, large: LmmFit) -> tuple[float, float, float]:
-    if not fixed_nested(small.model, large.model):
-        return np.nan, np.nan, np.nan
-    chisq = max(0.0, 2.0 * (large.loglik - small.loglik))
     df = large.npar - small.npar
-    return chisq, float(df), chi2_upper(chisq, df) if df else np.nan
+    if _no_test(small, large, "", ""):
+        return np.nan, np.nan if df else 0.0, np.nan
+    chisq = max(0.0, 2.0 * (large.loglik - small.loglik))
+    return chisq, float(df), chi2_upper(chisq, df)
+
+
+def _no_test(small: LmmFit, large: LmmFit, small_label: str, large_label: str) -> str:
+    """Why the larger model cannot be tested against the smaller one; nothing if it can."""
+    if not family_nested(small, large):
+        return f"{family_label(small)} is no special case of {family_label(large)}"
+    if not fixed_nested(small.model, large.model):
+        return f"the fixed part of {small_label} is not nested in that of {large_label}"
+    if small.npar == large.npar:
+        return f"both have {small.npar} parameters, so that neither is nested in the other"
+    return ""
 
 
 def _cautions(small: LmmFit, large: LmmFit, small_label: str, large_label: str) -> list[str]:
     pair = f"{large_label} against {small_label}"
-    if not fixed_nested(small.model, large.model):
-        return [f"{pair}: the fixed part of {small_label} is not nested in that of {large_label}; there is no test"]
+    reason = _no_test(small, large, small_label, large_label)
+    if reason:
+        return [f"{pair}: {reason}; there is no test (aic and bic can be compared)"]
     notes = []
+    if family_label(small) != family_label(large):
+        notes.append(
+            f"{pair}: the Poisson model is the limit of the negative binomial one, a boundary, where the chi-square "
+            "distribution is conservative"
+        )
     if not random_nested(small.model, large.model):
         notes.append(
             f"{pair}: the random-effects terms of {small_label} are not all parts of terms of {large_label}; the test "

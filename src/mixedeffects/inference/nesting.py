@@ -64,6 +64,30 @@ def check_same_data(fits: Sequence[LmmFit], labels: Sequence[str]) -> None:
             )
         if not same_weights(model, first):
             raise DataError(f"{pair} have different prior weights; likelihoods under different weights are no test")
+        if _discrete(fit) != _discrete(fits[0]):
+            raise DataError(
+                f"{pair} are {family_label(fits[0])} and {family_label(fit)}: probabilities of counts and densities of "
+                "continuous responses cannot be compared, not even by AIC"
+            )
+
+
+def _discrete(fit: LmmFit) -> bool:
+    family = getattr(fit, "distribution", None)
+    return family is not None and family.discrete
+
+
+def family_label(fit: LmmFit) -> str:
+    """Family and link of a fit, ``"poisson (log)"``; the normal distribution of a linear mixed model."""
+    family = getattr(fit, "distribution", None)
+    return "gaussian (identity)" if family is None else f"{family.name} ({family.link.name})"
+
+
+def family_nested(small: LmmFit, large: LmmFit) -> bool:
+    """Whether the family of the small model is that of the large one, or Poisson beside a negative binomial."""
+    a, b = getattr(small, "distribution", None), getattr(large, "distribution", None)
+    if a is None or b is None or a.link != b.link:
+        return a is b
+    return a.name == b.name or (a.name == "poisson" and b.name in ("negative_binomial", "negative_binomial1"))
 
 
 def same_weights(a: Design, b: Design) -> bool:

@@ -25,13 +25,15 @@ def anova(*fits: LmmFit, refit: bool = True) -> Any:
     Returns
     -------
     data frame
-        One row per model, by number of parameters: model, formula, npar, aic, bic, loglik, deviance, chisq, df and
-        p_value.
+        One row per model, by number of parameters: model, formula, family (of generalized models, where they differ),
+        npar, aic, bic, loglik, deviance, chisq, df and p_value. Where there is no test, because the model above is no
+        special case, the last three are NaN and a note tells why.
 
     Raises
     ------
     DataError
-        For different data, or REML fits with different fixed parts and ``refit=False``.
+        For different rows, responses or weights, for counts beside continuous responses, or REML fits with different
+        fixed parts and ``refit=False``.
 
     Notes
     -----

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from mixedeffects.tables.compact import compact_lines
 from mixedeffects.tables.html import document, paragraph
 from mixedeffects.tables.numbers import r_format
 from mixedeffects.tables.text import matrix_lines
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from mixedeffects.inference.table import Table
 
 
+_LONG = 60  # rows; pandas leaves out the middle of longer ones
+
+
 class NotedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no stubs here
     """A data frame whose `notes` are printed under it; whatever is computed from it is an ordinary frame."""
 
@@ -25,7 +29,14 @@ class NotedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no stubs her
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return "\n".join([super().__repr__(), *getattr(self, "notes", ())])
+        return "\n".join([*self._table_lines(), *getattr(self, "notes", ())])
+
+    def _table_lines(self) -> list[str]:
+        """The table in the width of the console; as pandas prints it where it is long or has an index of its own."""
+        plain = isinstance(self.index, pd.RangeIndex) and len(self.columns) == len(set(self.columns))
+        if not plain or not 0 < len(self) <= _LONG:
+            return [super().__repr__()]
+        return compact_lines({str(name): self[name].tolist() for name in self.columns})
 
     def __str__(self) -> str:
         return repr(self)
@@ -47,6 +58,11 @@ class IntervalFrame(NotedFrame):
         cells = [r_format(self[name].tolist(), 7) for name in ("lower", "upper")]
         lines = matrix_lines(cells, heads=list(self.heads), row_names=[str(name) for name in self.index], right=True)
         return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        if list(self.columns) != ["lower", "upper"]:
+            return super()._repr_html_()
+        return str(noted(pd.DataFrame(self).set_axis(list(self.heads), axis=1), self.notes)._repr_html_())
 
 
 def noted(frame: Any, notes: Sequence[str]) -> Any:

@@ -34,6 +34,7 @@ def matrix_lines(
     heads: Sequence[str],
     row_names: Sequence[str],
     right: bool,
+    corner: str = "",
 ) -> list[str]:
     """Lay out a matrix of text cells with heads and row names; too many columns go on in further blocks.
 
@@ -47,13 +48,15 @@ def matrix_lines(
         One name per row, left-justified.
     right : bool
         Whether cells and heads are right-justified.
+    corner : str
+        Head of the row names.
 
     Returns
     -------
     list of str
         The lines; cells are padded, so lines may end in spaces.
     """
-    names = common_width(["", *row_names], right=False)
+    names = common_width([corner, *row_names], right=False)
     cells = [common_width([head, *column], right=right) for head, column in zip(heads, columns, strict=True)]
     lines: list[str] = []
     start = 0
