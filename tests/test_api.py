@@ -19,6 +19,7 @@ import mixedeffects as me
 
 NAMES = {
     "Control",
+    "ArgumentError",
     "ConvergenceError",
     "ConvergenceWarning",
     "DataError",
@@ -32,6 +33,7 @@ NAMES = {
     "MixedEffectsWarning",
     "RandomTerm",
     "RankDeficiencyWarning",
+    "UnavailableError",
     "SingularFitWarning",
     "anova",
     "bootstrap_lrt",

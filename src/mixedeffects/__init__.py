@@ -13,6 +13,7 @@ from mixedeffects.api import glmer, lmer
 from mixedeffects.control import Control
 from mixedeffects.design import Design, design
 from mixedeffects.errors import (
+    ArgumentError,
     ConvergenceError,
     ConvergenceWarning,
     DataError,
@@ -22,6 +23,7 @@ from mixedeffects.errors import (
     MixedEffectsWarning,
     RankDeficiencyWarning,
     SingularFitWarning,
+    UnavailableError,
 )
 from mixedeffects.formula import Formula, RandomTerm, parse
 from mixedeffects.results import LmmResult
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArgumentError",
     "Control",
     "ConvergenceError",
     "ConvergenceWarning",
@@ -53,6 +56,7 @@ __all__ = [
     "RandomTerm",
     "RankDeficiencyWarning",
     "SingularFitWarning",
+    "UnavailableError",
     "anova",
     "bootstrap_lrt",
     "compare_pooling",

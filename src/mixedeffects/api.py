@@ -8,6 +8,7 @@ from mixedeffects.design import design
 from mixedeffects.errors import FormulaError
 from mixedeffects.fit import fit_lmm
 from mixedeffects.fit.arguments import checked_control, checked_nagq, checked_reml
+from mixedeffects.fit.calls import clear_call
 from mixedeffects.fit.report import report
 from mixedeffects.formula import Formula
 from mixedeffects.results import LmmResult, result_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mixedeffects.results.glmm import GlmmResult
 
 
+@clear_call
 def lmer(
     formula: str | Formula,
     data: Any,
@@ -112,6 +114,7 @@ def lmer(
     return fit
 
 
+@clear_call
 def glmer(
     formula: str | Formula,
     data: Any,

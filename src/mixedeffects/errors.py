@@ -22,6 +22,14 @@ class ConvergenceError(MixedEffectsError, RuntimeError):
     """The criterion could not be minimized at all; no answer exists to return."""
 
 
+class ArgumentError(DataError, TypeError):
+    """A function was called with an argument that it does not have, or without one that it needs."""
+
+
+class UnavailableError(MixedEffectsError, AttributeError):
+    """A method was asked for that only another kind of fit has."""
+
+
 class MixedEffectsWarning(UserWarning):
     """Base of every warning that the package issues."""
 

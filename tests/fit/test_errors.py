@@ -333,6 +333,8 @@ def test_start_values_of_the_wrong_length(frame):
     refused(me.DataError, "this model needs 3 values", data=frame, control=me.Control(fixed_theta=[1.0]))
 
 
-def test_an_unknown_keyword_is_pythons_own_error(frame):
+def test_an_unknown_keyword_is_a_type_error_too(frame):
     with pytest.raises(TypeError, match="family"):
+        me.lmer(FORMULA, frame, family="poisson")
+    with pytest.raises(me.ArgumentError, match="family"):
         me.lmer(FORMULA, frame, family="poisson")

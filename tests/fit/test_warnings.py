@@ -6,6 +6,7 @@ import math
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from support import reference
 from support.fits import quiet_fit
@@ -35,7 +36,32 @@ def test_one_singular_warning_at_the_callers_line(recorded):
     (warning,) = recorded
     assert warning.category is me.SingularFitWarning
     assert (warning.filename, warning.lineno) == (__file__, line)
-    assert str(warning.message) == "boundary (singular) fit: Batch: the variance of Intercept is 0"
+    assert str(warning.message).startswith("boundary (singular) fit: Batch: the variance of Intercept is 0. ")
+
+
+@pytest.mark.parametrize(
+    ("formula", "data", "simpler"),
+    [
+        ("Yield ~ 1 + (1 | Batch)", "Dyestuff2", "without (1 | Batch)"),
+        ("y ~ x + (x | g)", None, "with (1 + x || g)"),
+        ("y ~ x + (x || g)", None, "without x of (1 + x || g)"),
+    ],
+)
+def test_a_singular_fit_names_the_simpler_random_part(recorded, formula, data, simpler):
+    frame = reference.load_data(data) if data else _without_slopes()
+    fit = me.lmer(formula, frame)
+    assert fit.is_singular
+    (warning,) = recorded
+    assert str(warning.message).endswith(f"It may be reported as it is; a simpler model is one {simpler}")
+
+
+def _without_slopes():
+    """Groups that differ by their level and in nothing else."""
+    rng = np.random.default_rng(3)
+    g, x = np.repeat(np.arange(12), 5), np.tile(np.arange(5.0), 12)
+    noise = rng.normal(size=60)
+    noise -= np.concatenate([np.polyval(np.polyfit(x[:5], part, 1), x[:5]) for part in np.split(noise, 12)])
+    return pd.DataFrame({"g": g, "x": x, "y": 3.0 * rng.normal(size=12)[g] + noise})
 
 
 def test_dropped_rows_are_reported_at_the_callers_line(recorded):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mixedeffects.errors import ConvergenceWarning, SingularFitWarning
@@ -53,7 +54,23 @@ def report(fit: LmmFit) -> None:
         return
     if optimum.boundary:
         where = "; ".join(f"{b.term}: {b.direction}" for b in optimum.boundary)
-        warn(f"boundary (singular) fit: {where}", SingularFitWarning)
+        warn(f"boundary (singular) fit: {where}. {_advice(fit)}", SingularFitWarning)
+
+
+def _advice(fit: LmmFit) -> str:
+    """What may be done about a singular fit: the random part that would be simpler."""
+    singular = {b.term for b in fit.optimum.boundary}
+    terms = [term for term in fit.model.terms if term.key in singular]
+    split = dict.fromkeys(str(replace(term.source, correlated=False)) for term in terms if term.n_columns > 1)
+    dropped = dict.fromkeys(
+        # Of a term written with || one column is meant.
+        str(term.source) if term.source.correlated else f"{term.names[0]} of {term.source}"
+        for term in terms
+        if term.n_columns == 1
+    )
+    simpler = [*((f"with {' and '.join(split)}",) if split else ())]
+    simpler += [*((f"without {' and '.join(dropped)}",) if dropped else ())]
+    return f"It may be reported as it is; a simpler model is one {' and '.join(simpler)}"
 
 
 def messages(fit: LmmFit) -> tuple[str, ...]:

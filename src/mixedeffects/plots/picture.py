@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, overload
 
 import numpy as np
 
+from mixedeffects.errors import ArgumentError
+from mixedeffects.fit.calls import call_problem
 from mixedeffects.frame import to_frame
 
 if TYPE_CHECKING:
@@ -102,6 +104,9 @@ class BoundPicture(Generic[P]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Draw; see the docstring of the picture."""
+        problem = call_problem(self._method, (self._owner, *args), kwargs)
+        if problem is not None:
+            raise ArgumentError(problem)
         given = self.__signature__.bind(*args, **kwargs).arguments
         return self._method(self._owner, *args, **kwargs).draw(given.get("ax"))
 

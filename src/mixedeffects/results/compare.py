@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mixedeffects.fit.calls import clear_call
 from mixedeffects.inference.lrt import anova_models
 from mixedeffects.tables.frames import noted
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from mixedeffects.fit import LmmFit
 
 
+@clear_call
 def anova(*fits: LmmFit, refit: bool = True) -> Any:
     """Compare nested models by likelihood ratio tests.
 

@@ -20,6 +20,7 @@ from mixedeffects.inference import anova as _anova
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.inference.response_scale import ratio_of_link
 from mixedeffects.results import tidiers
+from mixedeffects.results.calls import clear_calls
 from mixedeffects.results.estimates import EstimateMethods
 from mixedeffects.results.glmm_diagnostics import GlmmDiagnostics
 from mixedeffects.results.glmm_inference import GlmmInference
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mixedeffects.results.glmm_pictures import GlmmPictures
 
 
+@clear_calls
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
     """A fitted generalized linear mixed model, as `glmer` returns it. Frozen: nothing on it mutates or refits it."""

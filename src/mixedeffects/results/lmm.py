@@ -14,6 +14,7 @@ from mixedeffects.fit.update import updated
 from mixedeffects.inference.anova import coef_table
 from mixedeffects.inference.response_scale import ratio_of_response
 from mixedeffects.results import tidiers
+from mixedeffects.results.calls import clear_calls
 from mixedeffects.results.diagnostics import DiagnosticMethods
 from mixedeffects.results.estimates import EstimateMethods
 from mixedeffects.results.inference import InferenceMethods
@@ -43,6 +44,7 @@ _TITLES = {
 
 
 # Without slots: a frozen class with them answers `fit.sigma = 1` with a TypeError about super().
+@clear_calls
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, DiagnosticMethods):
     """A fitted linear mixed model, as `lmer` returns it. Frozen: nothing on it mutates or refits it.

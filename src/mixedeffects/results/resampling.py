@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit import LmmFit
+from mixedeffects.fit.calls import instead
 from mixedeffects.results.views import BootstrapView
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class BootstrapMethods(LmmFit):
 
 
 def refuse_options(method: str, options: Mapping[str, Any]) -> None:
-    """Refuse options of the bootstrap where the intervals are of another kind."""
-    if options:
-        raise DataError(f"{next(iter(options))!r} is an option of the bootstrap only, not of method={method!r}")
+    """Refuse options where the intervals are none of a bootstrap, which may have some."""
+    for name in options:
+        if name in inspect.signature(BootstrapMethods.bootstrap).parameters:
+            raise DataError(f"{name!r} is an option of the bootstrap only, not of method={method!r}")
+        raise DataError(f"confint() has no argument {name!r}; {instead('confint', name)}")

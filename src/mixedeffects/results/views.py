@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mixedeffects.frame import to_frame
+from mixedeffects.results.calls import clear_calls
 from mixedeffects.tables.frames import framed, interval_frame
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mixedeffects.tables.frames import IntervalFrame
 
 
+@clear_calls
 class ProfileView:
     """Profiles of the parameters.
 
@@ -62,6 +64,7 @@ class ProfileView:
         return f"<profile of {', '.join(self._profile.names)}>"
 
 
+@clear_calls
 class BootstrapView:
     """Replicates of a bootstrap.
 
@@ -98,6 +101,7 @@ class BootstrapView:
         return f"<bootstrap of {b.fit.model.formula.text!r}: {len(b.values)} replicates, {b.n_failed} failed>"
 
 
+@clear_calls
 class MarginalMeansView:
     """Estimated marginal means."""
 
@@ -116,7 +120,9 @@ class MarginalMeansView:
     def __getitem__(self, name: str) -> Any:
         return self.to_frame()[name]
 
-    def contrasts(self, method: str | Mapping[str, Any] = "pairwise", adjust: str | None = None, **options: Any) -> Any:
+    def contrasts(
+        self, method: str | Mapping[str, Any] = "pairwise", adjust: str | None = None, *, level: float | None = None
+    ) -> Any:
         """Contrasts of the means, with p-values and limits adjusted for their number.
 
         Parameters
@@ -125,15 +131,16 @@ class MarginalMeansView:
             ``"pairwise"``, or names with the weights of the means.
         adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}, optional
             By default tukey for pairwise contrasts and none for others.
-        **options
-            ``level=`` for the confidence level.
+        level : float, optional
+            Joint confidence level, that of the means by default.
         """
-        return framed(self._means.contrasts(method, adjust=adjust, **options))
+        return framed(self._means.contrasts(method, adjust=adjust, level=level))
 
     def __repr__(self) -> str:
         return repr(self.to_frame())
 
 
+@clear_calls
 class RobustView:
     """A cluster-robust covariance of the fixed effects."""
 
