@@ -192,8 +192,10 @@ def test_responses_that_cannot_be_taken_back_are_refused(nights, response):
 
 
 def test_a_root_below_zero_comes_back_as_zero():
-    from mixedeffects.inference.response_scale import SquareRoot
+    from mixedeffects.inference.response_scale import Inverse, _square
 
-    found = SquareRoot().through({"estimate": np.array([0.5]), "lower": np.array([-0.3]), "upper": np.array([1.3])})
+    found = Inverse(_square, np.sqrt).through(
+        {"estimate": np.array([0.5]), "lower": np.array([-0.3]), "upper": np.array([1.3])}
+    )
     assert (found["estimate"][0], found["lower"][0]) == (0.25, 0.0)
     assert found["upper"][0] == pytest.approx(1.69)

@@ -17,6 +17,7 @@ from mixedeffects.design.materializer import Functions, Materializer
 from mixedeffects.errors import DataError, FormulaError, MixedEffectsError
 from mixedeffects.formula import python_names, restored
 from mixedeffects.frame import Column, Factor
+from mixedeffects.frame.numbers_as_text import numbers_as_text
 
 if TYPE_CHECKING:
     from formulaic.transforms.contrasts import Contrasts
@@ -166,8 +167,10 @@ def _run(materializer: Materializer, expr: str, spec: ModelSpec, columns: Mappin
         match = _EVALUATION.fullmatch(str(error))
         term, cause = (match["term"], match["cause"]) if match else (expr, str(error))
         term = restored(term, python_names(expr)[1])
-        text = [name for name, column in columns.items() if isinstance(column, Factor) and name in term]
-        hint = f"; {' and '.join(map(repr, text))} hold{'' if text[1:] else 's'} categories" if text else ""
+        text = {n: column for n, column in columns.items() if isinstance(column, Factor) and n in term}
+        hint = f"; {' and '.join(map(repr, text))} hold{'' if len(text) > 1 else 's'} categories" if text else ""
+        looks = (numbers_as_text(column.values.tolist()) for column in text.values())
+        hint += "".join(f"; {found}" for found in looks if found)
         raise DataError(f"{term!r} cannot be computed from the data ({cause}){hint}") from error
     finally:
         materializer.release()

@@ -89,7 +89,8 @@ class Binomial(Family[UnitLink]):
         subject = f"the binomial response {name!r}"
         must = (
             "it must be a proportion of successes between 0 and 1 (weights= gives the numbers of trials), or "
-            "cbind(successes, failures)"
+            "cbind(successes, failures); counts have family='poisson' or 'negative_binomial', measurements are fitted "
+            "by me.lmer"
         )
         refuse((y < 0.0) | (y > 1.0), y, subject, must)
         must = "the weights of a binomial response are its numbers of trials, which must be whole numbers"

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from mixedeffects.errors import DataError, DroppedRowsWarning
 from mixedeffects.formula import Formula, evaluate, unquoted_names
+from mixedeffects.formula.expressions import columns as columns_of
 from mixedeffects.frame.factor import Factor, cross, encode
 from mixedeffects.frame.newdata import Column, as_column, time_predictor
 from mixedeffects.frame.notices import warn
+from mixedeffects.frame.numbers_as_text import numbers_as_text
 from mixedeffects.frame.source import FrameKind, Source, open_source, read_array
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class ModelFrame:
     kept : ndarray of int64 (n,) or None
         Positions of the rows in the data; None if no row was dropped.
     missing_in : dict of str to int
-        Rows dropped for a missing value, by the (first) column that lacks one.
+        Rows dropped for a missing value, by every column that lacks one: a row may count in several.
     n_missing, n_zero_weight : int
         Rows dropped for missing values, and for a weight of zero.
     kind : {"pandas", "polars", "pyarrow", "dict"}
@@ -61,6 +63,7 @@ class ModelFrame:
     factors: dict[str, Factor]
     kept: NDArray[np.int64] | None
     missing_in: dict[str, int]
+    n_missing: int
     n_zero_weight: int
     kind: FrameKind
     name: str | None
@@ -79,11 +82,6 @@ class ModelFrame:
     def row(self, position: int) -> int:
         """Return the position in the data of one of the rows."""
         return position if self.kept is None else int(self.kept[position])
-
-    @property
-    def n_missing(self) -> int:
-        """Number of rows dropped for missing values."""
-        return sum(self.missing_in.values())
 
     def group(self, names: tuple[str, ...]) -> Factor:
         """Return the grouping factor of these columns, their interaction if there are several."""
@@ -106,8 +104,9 @@ class ModelFrame:
         keep = ~incomplete
         if not keep.any():
             raise DataError(f"no rows are left: {cause!r} gives a missing value in every row")
-        counts = self.missing_in | {cause: self.missing_in.get(cause, 0) + int(incomplete.sum())}
-        return _keep_rows(replace(self, missing_in=counts), keep)
+        gone = int(incomplete.sum())
+        counts = self.missing_in | {cause: self.missing_in.get(cause, 0) + gone}
+        return _keep_rows(replace(self, missing_in=counts, n_missing=self.n_missing + gone), keep)
 
     def report_dropped(self) -> None:
         """Warn about the rows that were left out, if there are any."""
@@ -116,7 +115,8 @@ class ModelFrame:
         parts = []
         if self.n_missing:
             where = ", ".join(f"{count} in {name!r}" for name, count in self.missing_in.items())
-            parts.append(f"{self.n_missing} with missing values ({where})")
+            shared = ", some in several of them" if sum(self.missing_in.values()) > self.n_missing else ""
+            parts.append(f"{self.n_missing} with missing values ({where}{shared})")
         if self.n_zero_weight:
             parts.append(f"{self.n_zero_weight} with weight 0")
         total = self.n_rows + self.n_missing + self.n_zero_weight
@@ -212,6 +212,7 @@ def model_frame(
         factors=factors,
         kept=kept,
         missing_in=missing_in,
+        n_missing=0 if keep is None else int((~keep).sum()),
         n_zero_weight=0,
         kind=source.kind,
         name=source.name,
@@ -251,7 +252,10 @@ def _extra(argument: str, value: Any, raw: Mapping[str, RawColumn], n_rows: int)
         return None
     column = raw[value] if isinstance(value, str) else read_array(argument, value)
     if column.kind not in ("number", "boolean"):
-        raise DataError(f"{argument} must be numbers; {column.name!r} holds {_described(column)}")
+        text = numbers_as_text(np.asarray(column.values).tolist()) if column.kind == "text" else ""
+        raise DataError(
+            f"{argument} must be numbers; {column.name!r} holds {_described(column)}{f'; {text}' if text else ''}"
+        )
     if len(column) != n_rows:
         raise DataError(f"{argument} has {len(column)} values, but the data have {n_rows} rows")
     if column.missing is not None and not isinstance(value, str):
@@ -267,7 +271,7 @@ def _described(column: RawColumn) -> str:
 def _complete_rows(
     raw: Mapping[str, RawColumn], n_rows: int, *, missing: str
 ) -> tuple[NDArray[np.bool_] | None, dict[str, int]]:
-    """Find the rows without missing values (None for all), and how many each column took away."""
+    """Find the rows without missing values (None for all), and how many rows lack a value in each column."""
     counts: dict[str, int] = {}
     lacking: NDArray[np.bool_] | None = None
     for name, column in raw.items():
@@ -275,11 +279,8 @@ def _complete_rows(
             continue
         if missing == "raise":
             raise _missing_error(f"column {name!r} has", int(np.flatnonzero(column.missing)[0]))
-        before = 0 if lacking is None else int(lacking.sum())
         lacking = column.missing.copy() if lacking is None else lacking | column.missing
-        after = int(lacking.sum())
-        if after > before:
-            counts[name] = after - before
+        counts[name] = int(column.missing.sum())
     if lacking is None:
         return None, counts
     if lacking.all():
@@ -360,7 +361,7 @@ def _proportion(response: str, frame: ModelFrame, functions: Functions | None) -
         if column.n_levels != 2:
             raise DataError(
                 f"the response {response!r} has {_categories(column)}; a binomial response has two, the first "
-                "of which is a failure"
+                f"of which is a failure{_as_numbers(column)}"
             )
         return column.codes.astype(np.float64), frame
     if column is not None:
@@ -388,10 +389,18 @@ def _evaluated(expression: str, frame: ModelFrame, functions: Functions | None, 
     column = frame.columns.get(expression.strip("`"))
     if column is None:
         operands = {name: numeric_operand(value) for name, value in frame.columns.items()}
-        with np.errstate(all="ignore"):
-            column = np.asarray(evaluate(expression, operands, functions))
+        try:
+            with np.errstate(all="ignore"):
+                column = np.asarray(evaluate(expression, operands, functions))
+        except DataError as problem:
+            raise _with_hint(problem, expression, frame) from None
     if isinstance(column, Factor) or column.dtype.kind not in "iufb":
-        what = _categories(column) if isinstance(column, Factor) else f"values of type {column.dtype}"
+        if isinstance(column, np.ndarray):
+            what = f"values of type {column.dtype}"
+        else:
+            two = role == "response" and column.n_levels == 2
+            hint = "; one of two categories is modelled by me.glmer(..., family='binomial')" if two else ""
+            what = _categories(column) + (_as_numbers(column) or hint)
         raise DataError(f"the {role} {expression!r} must be numeric; it has {what}")
     if column.ndim == 2:
         raise DataError(f"the {role} {expression!r} has {column.shape[1]} columns; it must have one")
@@ -401,6 +410,19 @@ def _evaluated(expression: str, frame: ModelFrame, functions: Functions | None, 
         else:
             raise DataError(f"the {role} {expression!r} has {len(column)} values for {frame.n_rows} rows")
     return np.array(column, dtype=np.float64)
+
+
+def _with_hint(problem: DataError, expression: str, frame: ModelFrame) -> DataError:
+    """The error of an expression with what its columns of text look like."""
+    for name, column in frame.columns.items():
+        if isinstance(column, Factor) and name in columns_of(expression):
+            return DataError(f"{problem}; {name!r} holds categories{_as_numbers(column)}")
+    return problem
+
+
+def _as_numbers(column: Factor) -> str:
+    found = numbers_as_text(column.values.tolist())
+    return f"; {found}" if found else ""
 
 
 def numeric_operand(column: Column) -> Any:

@@ -155,7 +155,11 @@ def _object_error(name: str, values: NDArray[Any], inferred: str) -> DataError:
         return refuse(name, "complex numbers", _ALLOWED)
     if len(kinds) > 1:
         first, second = kinds[:2]
-        return refuse(name, f"values of mixed type ({first} and {second})", "convert it to one type first")
+        hint = "convert it to one type first"
+        if "str" in kinds[:2] and {first, second} & {"int", "float"}:
+            row = next(i for i, value in enumerate(values) if isinstance(value, str))
+            hint = f"row {row} has the text {values[row]!r}: correct it, or mark it as missing"
+        return refuse(name, f"values of mixed type ({first} and {second})", hint)
     return refuse(name, f"values of type {kinds[0] if kinds else inferred}", _ALLOWED)
 
 

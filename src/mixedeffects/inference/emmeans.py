@@ -231,7 +231,7 @@ def emmeans(
         columns[name] = tests[name]
     notes = _notes(grid, (*wanted, *within), method, level)
     if scale is not None:
-        columns |= scale.link.through({name: columns[name] for name in ("estimate", "std_error", "lower", "upper")})
+        columns |= scale.inverse.through({name: columns[name] for name in ("estimate", "std_error", "lower", "upper")})
         notes = (*notes[:-1], scale.means, notes[-1])
     return MarginalMeans(
         columns=columns,

@@ -4,73 +4,56 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mixedeffects.errors import DataError
-from mixedeffects.families import Link
-from mixedeffects.families.link import REAL, Interval, Jet
-from mixedeffects.families.links import Log, Sqrt
 from mixedeffects.formula import outer_call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from mixedeffects.design import Design
-    from mixedeffects.families import Family
+    from mixedeffects.families import Family, Link
     from mixedeffects.families.special import Vector
 
 
-@dataclass(frozen=True)
-class LogBase(Link):
-    """eta = log_b(mu), a logarithm to another base than e.
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """The way back from a transformed response, an increasing function.
 
-    Parameters
+    Attributes
     ----------
-    base : float
-        b, larger than 1.
+    value, slope : callable
+        The function and its derivative, of an array.
     """
 
-    base: float
-    name: ClassVar[str] = "log to a base"
-    range: ClassVar[Interval] = Log.range
+    value: Callable[[Vector], Vector]
+    slope: Callable[[Vector], Vector]
 
-    def link(self, mu: Any) -> Vector:
-        """Return log(mu) / log(b)."""
-        return Log().link(mu) / math.log(self.base)
+    def through(self, columns: Mapping[str, Any]) -> dict[str, Vector]:
+        """Take estimates back, and limits; standard errors by the delta method.
 
-    def derivatives(self, eta: Any) -> Jet:
-        """Return b^eta with its derivatives."""
-        rate = math.log(self.base)
-        jet = Log().power(eta, rate)
-        return Jet(jet.value, jet.d1, jet.d2, jet.d3)
-
-
-class Log1p(Link):
-    """eta = log(1 + mu)."""
-
-    name: ClassVar[str] = "log1p"
-    range: ClassVar[Interval] = Interval(-1.0, math.inf)
-
-    def link(self, mu: Any) -> Vector:
-        """Return log(1 + mu)."""
-        return np.asarray(np.log1p(np.asarray(mu, dtype=np.float64)))
-
-    def derivatives(self, eta: Any) -> Jet:
-        """Return exp(eta) - 1 with its derivatives."""
-        x = np.asarray(eta, dtype=np.float64)
-        slope = np.exp(x)
-        return Jet(np.expm1(x), slope, slope, slope)
+        Parameters
+        ----------
+        columns : mapping of str to array_like (n,)
+            estimate, and any of std_error, lower and upper.
+        """
+        given = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+        found = {name: self.value(values) for name, values in given.items() if name != "std_error"}
+        if "std_error" in given:
+            found["std_error"] = self.slope(given["estimate"]) * given["std_error"]
+        return found
 
 
-class SquareRoot(Sqrt):
-    """eta = sqrt(mu), where an estimate or a limit below 0 belongs to a mean of 0."""
+def _power_of(base: float) -> Inverse:
+    return Inverse(lambda x: np.power(base, x), lambda x: math.log(base) * np.power(base, x))
 
-    name: ClassVar[str] = "sqrt"
-    range: ClassVar[Interval] = REAL
 
-    def derivatives(self, eta: Any) -> Jet:
-        """Return max(eta, 0)^2 with its derivatives."""
-        return super().derivatives(np.maximum(np.asarray(eta, dtype=np.float64), 0.0))
+def _square(x: Vector) -> Vector:
+    """Estimates and limits of a root below 0 belong to a response of 0."""
+    return np.maximum(x, 0.0) ** 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +78,8 @@ class ResponseScale:
 
     Attributes
     ----------
-    link : Link
-        Whose inverse leads there.
+    inverse : Link or Inverse
+        Leads there by its `through`.
     ratio : Ratio or None
         What powers of differences are there; None where differences stay on the scale of the model.
     model_scale : str
@@ -105,19 +88,19 @@ class ResponseScale:
         What means of linear predictors become.
     """
 
-    link: Link
+    inverse: Link | Inverse
     ratio: Ratio | None
     model_scale: str
     means: str
 
 
 _OF_MEDIANS = "ratios of medians"
-_FUNCTIONS: dict[str, tuple[Link, Ratio | None]] = {
-    "log": (Log(), Ratio(base=math.e, name=_OF_MEDIANS)),
-    "log2": (LogBase(2.0), Ratio(base=2.0, name=_OF_MEDIANS)),
-    "log10": (LogBase(10.0), Ratio(base=10.0, name=_OF_MEDIANS)),
-    "log1p": (Log1p(), None),
-    "sqrt": (SquareRoot(), None),
+_FUNCTIONS: dict[str, tuple[Inverse, Ratio | None]] = {
+    "log": (_power_of(math.e), Ratio(base=math.e, name=_OF_MEDIANS)),
+    "log2": (_power_of(2.0), Ratio(base=2.0, name=_OF_MEDIANS)),
+    "log10": (_power_of(10.0), Ratio(base=10.0, name=_OF_MEDIANS)),
+    "log1p": (Inverse(np.expm1, np.exp), None),
+    "sqrt": (Inverse(_square, lambda x: 2.0 * np.maximum(x, 0.0)), None),
 }
 _LINKS = {
     "logit": Ratio(base=math.e, name="odds ratios"),
@@ -138,7 +121,7 @@ def scale_of_family(family: Family[Any]) -> ResponseScale:
     # Differences of complementary log-logs are left as they are, as in R's emmeans.
     ratio = None if link.name == "cloglog" else _LINKS.get(link.name)
     means = f"means through the inverse of the link {link.name}, averages taken before"
-    return ResponseScale(link=link, ratio=ratio, model_scale=f"the link, {link.name}", means=means)
+    return ResponseScale(inverse=link, ratio=ratio, model_scale=f"the link, {link.name}", means=means)
 
 
 def scale_of_response(design: Design) -> ResponseScale:
@@ -185,10 +168,10 @@ def transformed_response(design: Design) -> ResponseScale | None:
     found = outer_call(design.formula.response, functions)
     if found is None or found[0] not in _FUNCTIONS or found[0] in functions:
         return None
-    link, ratio = _FUNCTIONS[found[0]]
+    inverse, ratio = _FUNCTIONS[found[0]]
     written = f"{found[0]}({found[1]})"
     means = f"medians of {found[1]}: means of {written} taken back, averages taken before"
-    return ResponseScale(link=link, ratio=ratio, model_scale=written, means=means)
+    return ResponseScale(inverse=inverse, ratio=ratio, model_scale=written, means=means)
 
 
 def ratio_of_response(design: Design) -> Ratio:

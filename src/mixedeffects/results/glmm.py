@@ -15,7 +15,7 @@ from mixedeffects.fit.kinds import scale_parameter
 from mixedeffects.fit.report import messages, report
 from mixedeffects.fit.residuals import pad
 from mixedeffects.fit.update import updated_glmm
-from mixedeffects.frame import to_frame
+from mixedeffects.frame import Factor, to_frame
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.inference.response_scale import ratio_of_link
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mixedeffects.design import Design
     from mixedeffects.families import Family
     from mixedeffects.formula import Formula
     from mixedeffects.results.glmm_pictures import GlmmPictures
@@ -330,6 +331,7 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
             title=glmm_title(self.nagq),
             family=family,
             dispersion=dispersion,
+            modelled=_modelled(self.model),
             formula=self.formula,
             criterion=self._information(),
             residual_quantiles=tuple(float(q) for q in np.quantile(scaled, [0.0, 0.25, 0.5, 0.75, 1.0])),
@@ -361,6 +363,15 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
+
+
+def _modelled(model: Design) -> str | None:
+    """Which of two categories of a binomial response has its probability modelled; None for numbers."""
+    column = model.columns.get(model.formula.response.strip("`"))
+    if not isinstance(column, Factor) or column.n_levels != 2:
+        return None
+    failure, success = column.values.tolist()
+    return f"probability of {success!r} (against {failure!r})"
 
 
 _pad = pad

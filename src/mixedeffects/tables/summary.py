@@ -109,6 +109,8 @@ class Summary:
         Name and number of levels of every grouping factor.
     coefficients : Coefficients
         The fixed effects; those that are NaN were dropped for rank deficiency.
+    modelled : str or None
+        What the means of a response of two categories are, below the formula; None leaves it out.
     family : str or None
         Text of the line ``Family:``; None leaves it out.
     dispersion : str or None
@@ -132,6 +134,7 @@ class Summary:
     groups: tuple[tuple[str, int], ...]
     coefficients: Coefficients
     family: str | None = None
+    modelled: str | None = None
     dispersion: str | None = None
     data_name: str | None = None
     weights: str | None = None
@@ -179,6 +182,7 @@ class Summary:
 
     def _call_lines(self) -> list[str]:
         lines = filled("Formula:", *formula_lines(self.formula))
+        lines += [] if self.modelled is None else [f"  Means: {self.modelled}"]
         for head, text in self._call_parts():
             lines += filled(head, text)
         return lines
@@ -251,6 +255,7 @@ class Summary:
 
     def _repr_html_(self) -> str:
         call = [] if self.family is None else [f"Family: {self.family}"]
+        call += [] if self.modelled is None else [f"Means: {self.modelled}"]
         call += [f"{head.strip()} {text}" for head, text in self._call_parts()]
         parts = [paragraph(self.title, title=True), *map(paragraph, [f"Formula: {self.formula}", *call])]
         if isinstance(self.criterion, InformationCriteria):
