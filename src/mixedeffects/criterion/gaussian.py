@@ -80,6 +80,10 @@ class Evaluation(Solution):
     G: tuple[NDArray[np.float64], ...]
     criterion: GaussianCriterion = field(repr=False)
 
+    def __repr__(self) -> str:
+        theta = ", ".join(f"{value:.6g}" for value in self.theta)
+        return f"<evaluation at theta = [{theta}]: value {self.value:.6f}, {len(self.beta)} coefficients>"
+
     @property
     def hessian(self) -> NDArray[np.float64]:
         """Exact second derivative of the criterion in theta, (d, d). Computed at every call."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from mixedeffects.errors import ConvergenceError, DataError
 from mixedeffects.fit.kinds import response_criterion, response_drawer
+from mixedeffects.inference.distributions import p_text
 from mixedeffects.inference.monte_carlo import checked_draws, exceedance, settled
 from mixedeffects.inference.nesting import check_same_data, fixed_nested, same_fixed_part
 from mixedeffects.inference.reduction import refitted
@@ -50,6 +51,11 @@ class BootstrapTest:
     n_failed: int
     df: int
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        failed = f", {self.n_failed} failed" if self.n_failed else ""
+        test = f"likelihood ratio test: {self.statistic:.4g} on {self.df} df, {p_text(self.p_value)}"
+        return "\n".join([f"{test} ({len(self.null_sample)} bootstrap responses{failed})", *self.notes])
 
 
 def bootstrap_lrt(

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixedeffects.errors import DataError
 from mixedeffects.inference import kenward_roger, satterthwaite
-from mixedeffects.inference.distributions import f_upper, t_two_sided
+from mixedeffects.inference.distributions import f_upper, p_text, t_two_sided
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +40,13 @@ class TTest:
     statistic: float
     p_value: float
 
+    def __repr__(self) -> str:
+        name, on = ("z", "") if np.isinf(self.df) else ("t", f" on {self.df:.4g} df")
+        return (
+            f"{name} test: estimate {self.estimate:.5g} (standard error {self.std_error:.4g}), {name} = "
+            f"{self.statistic:.4g}{on}, {p_text(self.p_value)}"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FTest:
@@ -63,6 +70,13 @@ class FTest:
     p_value: float
     sum_sq: float
     mean_sq: float
+
+    def __repr__(self) -> str:
+        if np.isinf(self.df_den):
+            value = f"chi-square = {self.statistic * self.df_num:.4g} on {self.df_num:g} df"
+        else:
+            value = f"F = {self.statistic:.4g} on {self.df_num:g} and {self.df_den:.4g} df"
+        return f"{value.split(' ')[0]} test of {self.df_num:g} contrasts: {value}, {p_text(self.p_value)}"
 
 
 def checked_ddf(ddf: str) -> Ddf:

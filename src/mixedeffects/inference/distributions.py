@@ -56,3 +56,8 @@ def normal_ppf(p: Any) -> NDArray[np.float64]:
     from scipy import special
 
     return np.asarray(special.ndtri(p), dtype=np.float64)
+
+
+def p_text(p_value: float) -> str:
+    """A p-value as it is written in a sentence: ``p = 0.0123``, ``p < 2e-16``."""
+    return "p < 2e-16" if p_value < 2e-16 else f"p = {p_value:.3g}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
-from mixedeffects.formula import outer_call
+from mixedeffects.formula import bare, outer_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,12 +86,15 @@ class ResponseScale:
         Where they stay: ``"the link, logit"``, ``"log(y)"``.
     means : str
         What means of linear predictors become.
+    of : str or None
+        What has them as medians; None for means of the response.
     """
 
     inverse: Link | Inverse
     ratio: Ratio | None
     model_scale: str
     means: str
+    of: str | None = None
 
 
 _OF_MEDIANS = "ratios of medians"
@@ -171,7 +174,7 @@ def transformed_response(design: Design) -> ResponseScale | None:
     inverse, ratio = _FUNCTIONS[found[0]]
     written = f"{found[0]}({found[1]})"
     means = f"medians of {found[1]}: means of {written} taken back, averages taken before"
-    return ResponseScale(inverse=inverse, ratio=ratio, model_scale=written, means=means)
+    return ResponseScale(inverse=inverse, ratio=ratio, model_scale=written, means=means, of=bare(found[1]))
 
 
 def ratio_of_response(design: Design) -> Ratio:

@@ -11,6 +11,7 @@ from scipy.linalg import solve_triangular
 from mixedeffects.errors import DataError
 from mixedeffects.fit.kinds import require_linear
 from mixedeffects.formula import bare
+from mixedeffects.inference.distributions import p_text
 from mixedeffects.inference.monte_carlo import checked_draws, exceedance, settled
 from mixedeffects.inference.reduction import loglik_of_terms, refitted, spans, term_label
 from mixedeffects.inference.spectral import null_sample, spectrum
@@ -50,6 +51,10 @@ class ExactTest:
     term: str
     method: str
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        test = f"{self.method} of {self.term}: {self.statistic:.4g}, {p_text(self.p_value)}"
+        return "\n".join([f"{test} ({len(self.null_sample)} draws from the null distribution)", *self.notes])
 
 
 def exact_rlrt(

@@ -136,6 +136,33 @@ class MarginalMeansView:
         """
         return framed(self._means.contrasts(method, adjust=adjust, level=level))
 
+    def to_csv(self, path: Any) -> None:
+        """Write the columns of `to_frame` to a file, with all digits.
+
+        Parameters
+        ----------
+        path : str, path or file object
+            Where to; a file that is there is replaced.
+        """
+        pd.DataFrame(dict(self._means.columns)).to_csv(path, index=False)
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw the means with their intervals, one panel for each combination of `by` (needs matplotlib).
+
+        Parameters
+        ----------
+        ax : Axes or array of Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        Axes, or array of Axes with `by`
+            With the frame of the means as `data`.
+        """
+        from mixedeffects.plots.marginal_means import marginal_means_picture
+
+        return marginal_means_picture(self._means).draw(ax)
+
     def __repr__(self) -> str:
         return repr(self.to_frame())
 
