@@ -9,7 +9,7 @@ import pytest
 import mixedeffects as me
 from mixedeffects.fit.draws import response_model
 from mixedeffects.fit.lmm import refit
-from mixedeffects.plots.lineup import lineup_data
+from mixedeffects.plots.lineup import hidden_place, lineup_data
 
 
 @pytest.mark.parametrize("kind", ["residuals", "scale_location", "qq", "ranef_qq"])
@@ -33,7 +33,7 @@ def test_one_panel_is_real(kind, sleep, draw):
 def test_the_others_are_refits_of_drawn_responses(batches):
     columns = pd.DataFrame(lineup_data(batches, n=3, rng=9))
     generator = np.random.default_rng(9)
-    position = int(generator.integers(1, 4))
+    position = hidden_place(batches, generator, 3, "residuals")
     assert columns[columns["real"]]["panel"].iloc[0] == position
     model = response_model(batches)
     for panel in sorted({1, 2, 3} - {position}):
@@ -49,6 +49,18 @@ def test_the_place_is_uniform_and_the_draws_repeat(batches):
     assert (np.abs(counts - 100) < 4 * np.sqrt(75)).all()
     first, again = lineup_data(batches, rng=1), lineup_data(batches, rng=1)
     np.testing.assert_array_equal(first["y"], again["y"])
+
+
+def test_the_place_of_a_seed_is_another_one_for_other_data_and_pictures(sleep, batches):
+    def places(fit, kind):
+        return [hidden_place(fit, np.random.default_rng(seed), 20, kind) for seed in range(60)]
+
+    first = places(sleep, "residuals")
+    assert first == places(sleep, "residuals")
+    changed = sleep.refit(np.r_[sleep.model.y[:-1], sleep.model.y[-1] + 1.0])
+    for other in (places(batches, "residuals"), places(sleep, "qq"), places(changed, "residuals")):
+        # Of 60 pairs of places among 20, 3 agree by chance.
+        assert sum(a == b for a, b in zip(first, other, strict=True)) < 12
 
 
 def test_a_column_of_choice(sleep, draw):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import mixedeffects as me
+from mixedeffects.plots.lineup import hidden_place
 from mixedeffects.population import Lineup, decrypt, lineup
 
 
@@ -20,7 +21,7 @@ def test_one_place_is_true_and_the_others_are_refits(sleep):
     found = lineup(sleep, scaled, nsim=5, rng=3)
     assert sorted(set(found.data[".sample"])) == [1, 2, 3, 4, 5]
     generator = np.random.default_rng(3)
-    position = int(generator.integers(1, 6))
+    position = hidden_place(sleep, generator, 5, "table")
     assert decrypt(found) == decrypt(found.code) == f"True data in position {position}"
     generator.bytes(4)
     simulated = [sleep.refit(sleep.simulate(1, rng=one)[:, 0]) for one in generator.spawn(4)]

@@ -10,7 +10,7 @@ from scipy import stats
 
 import mixedeffects as me
 from mixedeffects.population import balanced, by_level, population, predictor, random_effects, response, rfactor
-from mixedeffects.population.power import wilson
+from mixedeffects.population.power import PowerCurve, wilson
 
 ARMS, CLUSTERS, ROWS = 3, 8, 5
 EFFECTS = np.array([0.0, 0.6, 1.6])
@@ -342,3 +342,15 @@ def test_counts_are_fitted_as_counts():
     linear = me.power(counts, "count ~ year + (1 | site)", reml=True, **options)
     assert linear.family is None
     assert (linear.p_values != found.p_values).any()
+
+
+def test_many_singular_fits_come_with_advice():
+    def printed(singular):
+        counts = np.array(singular)
+        none = np.zeros_like(counts)
+        rest = {"rejected": none, "failed": none, "unconverged": none, "p_values": np.ones((len(counts), 100))}
+        n = np.array([50, 100])
+        return repr(PowerCurve(test="'x'", alpha=0.05, level=0.95, nsim=100, n=n, family=None, singular=counts, **rest))
+
+    assert "many singular fits, 51% with n = 50: groups too few or too small" in printed([51, 12])
+    assert "many singular" not in printed([20, 12])

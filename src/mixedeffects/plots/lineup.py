@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -47,7 +48,7 @@ def lineup_data(
     n : int
         Number of panels, at least 2.
     rng : None, int, Generator or SeedSequence
-        Source of the draws and of the place of the real picture.
+        Source of the draws and of the place of the real picture, which depends on the data too.
     group, term : str, optional
         For ranef_qq: the factor and the column of its random effects; the first by default.
 
@@ -97,7 +98,7 @@ def _lineup(
             f"the variance of {name} is estimated as 0: its modes are all 0, without a distribution"
         )
     generator = np.random.default_rng(rng)
-    position = int(generator.integers(1, n + 1))
+    position = hidden_place(fit, generator, int(n), kind)
     rows = _some_rows(fit.nobs)
     drawn = _refits(fit, n - 1, generator)
     parts = []
@@ -107,6 +108,31 @@ def _lineup(
         heads = {"panel": np.full(len(x), panel), "real": np.full(len(x), real)}
         parts.append({**heads, "x": x, "y": y, "reference": reference})
     return joined(parts), position
+
+
+def hidden_place(fit: LmmFit, rng: np.random.Generator, n: int, kind: str) -> int:
+    """Draw the place of the real data among n, from 1.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+    rng : Generator
+        Gives one number.
+    n : int
+        Number of places.
+    kind : str
+        What is shown.
+
+    Notes
+    -----
+    Response, formula and kind of picture enter the draw: who has seen the place that a seed gives for one line-up does
+    not know that of another. The same fit and seed give the same place.
+    """
+    response = np.ascontiguousarray(fit.model.y, dtype="<f8").tobytes()
+    digest = hashlib.sha256(response + f"{fit.model.formula.text}|{kind}".encode()).digest()
+    words = np.frombuffer(digest, dtype="<u4").tolist()
+    return int(np.random.default_rng([int(rng.integers(2**32)), *words]).integers(1, n + 1))
 
 
 def _refits(fit: LmmFit, n: int, rng: np.random.Generator) -> Iterator[LmmFit]:

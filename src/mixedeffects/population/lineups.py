@@ -54,7 +54,7 @@ def lineup(fit: Any, fn: Callable[[Any], Any] | None = None, nsim: int = 20, *, 
     nsim : int
         Number of places, the true one among them; at least 2.
     rng : None, int, Generator or SeedSequence
-        Source of the draws and of the true place.
+        Source of the draws and of the true place, which depends on the data too.
 
     Returns
     -------
@@ -82,13 +82,15 @@ def lineup(fit: Any, fn: Callable[[Any], Any] | None = None, nsim: int = 20, *, 
     --------
     mixedeffects.LmmResult.plot : ``fit.plot.lineup()`` draws a line-up of residuals or random effects.
     """
+    from mixedeffects.plots.lineup import hidden_place
+
     if not is_fit(fit):
         raise DataError(f"lineup: give a fit of lmer or glmer, not {type(fit).__name__}")
     if fn is not None and not callable(fn):
         raise DataError(f"lineup: fn={fn!r} must be a function of a fit")
     nsim = checked_count(nsim, least=2)
     generator = generator_of(rng)
-    position = int(generator.integers(1, nsim + 1))
+    position = hidden_place(fit, generator, nsim, "table")
     salt = generator.bytes(_SALT)
     measure = fn or (lambda one: augmented(one))
     made, tally = [], Tally()
@@ -133,7 +135,7 @@ def decrypt(code: Any) -> str:
     >>> from mixedeffects.population import decrypt, lineup
     >>> fit = me.lmer("Reaction ~ Days + (Days | Subject)", me.datasets.load("sleepstudy"))
     >>> decrypt(lineup(fit, nsim=5, rng=1))
-    'True data in position 3'
+    'True data in position 2'
     """
     position = getattr(code, "position", None)  # of drawn panels
     if position is None:

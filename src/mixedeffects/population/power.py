@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     PValue = Callable[[Any], float]
 
+_MANY = 0.2  # share of singular fits from which on the print says what to do
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PowerCurve:
@@ -120,6 +122,12 @@ class PowerCurve:
         lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, width, strict=True)) for row in (heads, *rows)]
         if self.family is not None:
             lines.append(f"fitted by glmer, {self.family}")
+        if np.any(self.singular > _MANY * self.nsim):
+            most = int(self.n[np.argmax(self.singular)])
+            lines.append(
+                f"many singular fits, {self.singular.max() / self.nsim:.0%} with n = {most}: groups too few or too small "
+                "for the random part; more of them, or a simpler part"
+            )
         if np.any(self.unconverged):
             lines.append(f"fits that did not converge: {', '.join(map(str, self.unconverged))}")
         if self.given_effects:
@@ -184,7 +192,8 @@ def power(
     term : str, optional
         For ``"lrt"``: a term of the fixed part, as ``fit.drop1`` names it, or of the random part, ``"(x | g)"``.
     nsim : int
-        Data sets for each n.
+        Data sets for each n. One takes some milliseconds for hundreds of rows, by `glmer` or with many random effects
+        longer: try 100 first.
     alpha : float
         Level of the test.
     ddf : str
