@@ -123,11 +123,9 @@ class PowerCurve:
         if self.family is not None:
             lines.append(f"fitted by glmer, {self.family}")
         if np.any(self.singular > _MANY * self.nsim):
-            most = int(self.n[np.argmax(self.singular)])
-            lines.append(
-                f"many singular fits, {self.singular.max() / self.nsim:.0%} with n = {most}: groups too few or too small "
-                "for the random part; more of them, or a simpler part"
-            )
+            most, share = int(self.n[np.argmax(self.singular)]), self.singular.max() / self.nsim
+            advice = "groups too few or too small for the random part; more of them, or a simpler part"
+            lines.append(f"many singular fits, {share:.0%} with n = {most}: {advice}")
         if np.any(self.unconverged):
             lines.append(f"fits that did not converge: {', '.join(map(str, self.unconverged))}")
         if self.given_effects:
