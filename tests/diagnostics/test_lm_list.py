@@ -220,3 +220,9 @@ def test_ten_thousand_groups_in_a_moment() -> None:
         warnings.simplefilter("ignore")
         lm_list("y ~ x | g", data).to_frame()
     assert time.perf_counter() - start < 5.0
+
+
+def test_a_name_without_its_backticks_is_told():
+    frame = pd.DataFrame({"RT ms": [1.0, 2.0, 3.0, 5.0] * 2, "x": [0.0, 1.0, 2.0, 3.0] * 2, "g": [1] * 4 + [2] * 4})
+    with pytest.raises(me.FormulaError, match=r"write\n  `RT ms` ~ \(x \| g\)"):
+        me.lm_list("RT ms ~ x | g", frame)

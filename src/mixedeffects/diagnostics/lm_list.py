@@ -13,9 +13,9 @@ from mixedeffects.design.complete import incomplete_arguments, incomplete_column
 from mixedeffects.design.encoding import encode_columns
 from mixedeffects.diagnostics.level_qr import LevelRegressions, level_regressions
 from mixedeffects.errors import DataError, FormulaError, RankDeficiencyWarning
-from mixedeffects.formula import Formula, parse, term_columns
+from mixedeffects.formula import Formula, term_columns
 from mixedeffects.formula.tokens import tokenize
-from mixedeffects.frame import model_frame, warn
+from mixedeffects.frame import model_frame, parse_for, warn
 from mixedeffects.inference.distributions import t_upper_quantile
 from mixedeffects.inference.interval_estimates import normal_quantile
 from mixedeffects.inference.table import Table
@@ -120,7 +120,7 @@ def lm_list(
     DroppedRowsWarning
         If rows have missing values or a weight of zero.
     """
-    parsed = read_formula(formula, functions)
+    parsed = read_formula(formula, data, functions)
     term = _only_term(parsed)
     frame, X, names = _columns(
         replace(parsed, fixed="1"), term, data, weights, offset, resolve(contrasts), missing, functions
@@ -141,7 +141,7 @@ def lm_list(
     )
 
 
-def read_formula(formula: str | Formula, functions: Functions | None = None) -> Formula:
+def read_formula(formula: str | Formula, data: Any, functions: Functions | None = None) -> Formula:
     """Parse a formula in which the one term with a bar may stand without its parentheses, ``y ~ x | g``."""
     if isinstance(formula, Formula):
         return formula
@@ -154,8 +154,8 @@ def read_formula(formula: str | Formula, functions: Functions | None = None) -> 
             tilde = token
         bare = bare or (tilde is not None and depth == 0 and token.text in ("|", "||"))
     if tilde is None or not bare:
-        return parse(formula, functions=functions)
-    parsed = parse(f"{formula[: tilde.end]} ({formula[tilde.end :].strip()})", functions=functions)
+        return parse_for(formula, data, functions)
+    parsed = parse_for(f"{formula[: tilde.end]} ({formula[tilde.end :].strip()})", data, functions)
     left, right = parsed.text.split(" ~ ", 1)
     return replace(parsed, text=f"{left} ~ {right[1:-1]}")
 
