@@ -88,5 +88,5 @@ def _fit(design: Design, criterion: GaussianCriterion, control: Control) -> LmmF
             "in the response. There is no random error left to estimate; look for the response among the predictors"
         )
     return LmmFit(
-        model=design, objective=criterion, solution=minimum.solution, optimum=minimum.optimum, control=control
+        model=design, profiled=criterion, solution=minimum.solution, optimum=minimum.optimum, control=control
     )
