@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from mixedeffects import _core
 from mixedeffects.crossproducts import cross_products, row_arguments
 from mixedeffects.families import Binomial, Poisson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -207,17 +208,14 @@ def laplace_criterion(
     layout, basis = products.layout, products.basis
     X, _, _, codes, _, columns, *_ = row_arguments(bare, layout, basis)
     n = design.nobs
-    working = np.linalg.solve(basis.R.T, np.array(X).reshape(len(X), n)).T
-    Z = [
-        np.ascontiguousarray(np.linalg.solve(T.T, np.array(block)).T)
-        for T, block in zip(basis.block_transforms(layout), columns, strict=True)
-    ]
+    working = _by_row(basis.R, X, n)
+    Z = [_by_row(T, block, n) for T, block in zip(basis.block_transforms(layout), columns, strict=True)]
     weights = design.row_weights
     kernel, constant = _kernel(family, design.y, weights)
     core = _core.Glmm(
         products.core,
         layout.entries(),
-        np.ascontiguousarray(working),
+        working,
         codes,
         Z,
         np.zeros(n) if design.offset is None else design.offset,
@@ -228,6 +226,16 @@ def laplace_criterion(
         constant,
     )
     return LaplaceCriterion(design=design, family=family, products=products, core=core, expected=expected)
+
+
+def _by_row(
+    T: NDArray[np.float64], columns: Sequence[NDArray[np.float64]], n: int
+) -> NDArray[np.float64]:
+    """The columns times T^-1 (upper triangular), (n, k), row by row in memory."""
+    if len(T) == 1:
+        return np.asarray(columns[0] / T[0, 0], dtype=np.float64).reshape(n, 1)
+    values = np.array(columns, order="F").reshape(len(columns), n, order="F")
+    return np.asarray(solve_triangular(T, values, trans="T", overwrite_b=True, check_finite=False).T, dtype=np.float64)
 
 
 def _kernel_name(family: Family[Any]) -> str | None:

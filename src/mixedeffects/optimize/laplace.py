@@ -177,9 +177,10 @@ def _starts(
     data have, where links with units (identity, inverse) end.
     """
     layout, design, family = criterion.layout, criterion.design, criterion.family
-    level = np.full(design.nobs, float(family.link.link(np.array([design.y.mean()]))[0]))
-    t = family.dispersion_start(design.y, np.full(design.nobs, design.y.mean()), np.ones(design.nobs))
-    weight = family.derivatives(design.y, level, design.row_weights, t).expected.mean()
+    mean = np.array([design.y.mean()])
+    t = family.dispersion_start(design.y, np.full(design.nobs, mean[0]), np.ones(design.nobs))
+    row_weight = np.array([1.0 if design.weights is None else design.weights.mean()])
+    weight = family.derivatives(mean, family.link.link(mean), row_weight, t).expected[0]
     unit = float(1.0 / np.sqrt(weight)) if np.isfinite(weight) and weight > 0.0 else 1.0
     unit = min(unit, 1.0) if family.link.name in _WITHOUT_UNIT else unit
     levels = [layout.n_levels[block] for block, _, _ in layout.entries()]
@@ -227,15 +228,16 @@ def _first(criterion: Criterion, start: NDArray[np.float64]) -> LaplacePoint:
     """Fixed effects that fit the link of starting means, for links that have no mean at eta = 0."""
     design, family = criterion.design, criterion.family
     offset = 0.0 if design.offset is None else design.offset
+    R, X = criterion.basis.R, design.X
     eta = family.link.link(family.start(design.y, np.ones(design.nobs))) - offset
-    beta = np.linalg.lstsq(design.X, eta, rcond=None)[0]
-    if not family.valid(design.X @ beta + offset).all():
+    beta = np.linalg.solve(R.T, X.T @ eta)  # in the working columns, which are orthonormal
+    if not family.valid(X @ np.linalg.solve(R, beta) + offset).all():
         level = float(family.link.link(np.array([design.y.mean()]))[0])
-        beta = np.linalg.lstsq(design.X, np.full(design.nobs, level), rcond=None)[0]
+        beta = np.linalg.solve(R.T, X.sum(axis=0) * level)
     from mixedeffects.criterion.laplace import LaplacePoint
 
     zero = [np.zeros((J, k)) for J, k in zip(criterion.layout.n_levels, criterion.layout.block_widths, strict=True)]
-    return LaplacePoint(value=np.inf, gradient=np.empty(0), raw={"beta": criterion.basis.R @ beta, "s": zero})
+    return LaplacePoint(value=np.inf, gradient=np.empty(0), raw={"beta": beta, "s": zero})
 
 
 def _with_information(point: LaplacePoint, learnt: NDArray[np.float64]) -> NDArray[np.float64]:
