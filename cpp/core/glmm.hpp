@@ -40,7 +40,7 @@ struct GlmmOptions {
     bool joint = false;          // beta is part of the mode: the fast approximation (nagq = 0)
     bool expected = false;       // W is the expected information
     bool gradient = true;
-    double tolerance = 1e-12;    // on what one more inner step would gain, in units of the criterion
+    double tolerance = 1e-12;    // on what the last inner step gained, or the error that it leaves, in units of the criterion
     int max_steps = 100;
     bool curvature = false;
 };

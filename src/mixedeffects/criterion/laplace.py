@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mixedeffects.design import Design
     from mixedeffects.families import Family
 
-INNER = 1e-10  # what one more inner step may gain, in units of the criterion
+INNER = 1e-9  # what the last inner step may gain or leave as an error, in units of the criterion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,7 +65,7 @@ class LaplaceCriterion:
     expected : bool
         Whether the log-determinant has the expected information, as lme4's has, or the observed one.
     inner : float
-        What one more inner step may gain, in units of the criterion.
+        What the last inner step may gain or leave as an error, in units of the criterion.
     """
 
     design: Design

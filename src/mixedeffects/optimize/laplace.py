@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Criterion: TypeAlias = LaplaceCriterion | AgqCriterion
 
-_ROUGH, _CLOSE = 0.1, 1e-8  # decrements at which the fast approximation and the search by learnt curvature end
+_ROUGH, _CLOSE = 0.1, 1e-7  # decrements at which the fast approximation and the search by learnt curvature end
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
 _ROUNDING = 1e-14  # decrement that no step could improve
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again

@@ -129,7 +129,7 @@ def descend(
     ----------
     .. [1] Nocedal & Wright (2006), Numerical Optimization, chapters 4 and 6, doi:10.1007/978-0-387-40065-5.
     """
-    x, B, radius = start, curvature, 1.0
+    x, B, radius = start, curvature, 2.0
     best = function(x, near) if first is None else first
     n, finite = int(first is None), bool(np.isfinite(best.value))
     if finite and renewed is not None:
