@@ -194,8 +194,13 @@ void register_glmm(nb::module_ &m) {
                 }
                 if (!found.ok) return nb::none();
                 const std::size_t d = found.theta.size(), p = found.beta.size();
-                return nb::make_tuple(to_array(std::move(found.theta), {d}), to_array(std::move(found.beta), {p}),
-                                      by_block(self.glmm->plan(), std::move(found.s)));
+                nb::dict out;
+                out["theta"] = to_array(std::move(found.theta), {d});
+                out["beta"] = to_array(std::move(found.beta), {p});
+                out["s"] = by_block(self.glmm->plan(), std::move(found.s));
+                out["curvature"] = to_array(std::move(found.curvature), {d, d});
+                out["XVX"] = to_array(std::move(found.XVX), {p, p});
+                return out;
             },
             nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("tolerance"))
         .def(

@@ -333,7 +333,8 @@ LinearStart Glmm::linear_start(const std::vector<double> &theta, const std::vect
     rough.tolerance = tolerance;
     rough.max_evaluations = 20;
     NewtonResult found = minimize(linear, theta, rough);
-    return {found.evaluation.ok, std::move(found.theta), std::move(found.evaluation.beta), std::move(found.evaluation.s)};
+    Evaluation &at = found.evaluation;
+    return {at.ok, std::move(found.theta), std::move(at.beta), std::move(at.s), std::move(at.curvature), std::move(at.XVX)};
 }
 
 }  // namespace me

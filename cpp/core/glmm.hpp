@@ -34,6 +34,7 @@ struct LinearStart {
     bool ok = false;
     std::vector<double> theta, beta;
     std::vector<std::vector<double>> s;
+    std::vector<double> curvature, XVX;  // d x d and p x p: information on theta and beta
 };
 
 struct GlmmOptions {

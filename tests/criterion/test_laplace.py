@@ -117,7 +117,8 @@ def test_the_start_is_the_minimum_of_the_linear_model_at_the_mode(random):
     d = layout.n_theta
     begin = x[:d] + np.array([0.4 if row == column else 0.0 for _, row, column in layout.entries()])
     mode = criterion.with_joint(True)(begin, criterion(x))
-    theta, beta, s = criterion.core.linear_start(begin, mode.raw["beta"], 0.0, mode.raw["s"], 1e-11)
+    start = criterion.core.linear_start(begin, mode.raw["beta"], 0.0, mode.raw["s"], 1e-11)
+    theta, beta, s = start["theta"], start["beta"], start["s"]
     eta = mode.raw["eta"]
     found = criterion.family.derivatives(design.y, eta, design.row_weights, 0.0)
     y, X, Z = (

@@ -12,7 +12,7 @@ from mixedeffects.errors import ConvergenceError
 from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
 from mixedeffects.optimize.minimize import without_small
-from mixedeffects.optimize.quasi_newton import descend
+from mixedeffects.optimize.quasi_newton import decrement, descend
 from mixedeffects.optimize.record import Known, Optimum, TracePoint
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from mixedeffects.control import Control
     from mixedeffects.criterion.agq import AgqCriterion
     from mixedeffects.criterion.laplace import LaplaceCriterion, LaplacePoint
+    from mixedeffects.optimize.quasi_newton import Descent
 
     Criterion: TypeAlias = LaplaceCriterion | AgqCriterion
 
 _ROUGH, _CLOSE = 0.1, 1e-7  # decrements at which the fast approximation and the search by learnt curvature end
+_PROMISING = 10.0  # decrement from which the search need not begin with the fast approximation
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
 _ROUNDING = 1e-14  # decrement that no step could improve
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
@@ -120,37 +122,16 @@ def minimize_laplace(
 
     Notes
     -----
-    The linear mixed model at the mode for Lambda = unit I gives a start for the fast approximation, and that one for
-    all parameters; a trust region with learnt curvature
-    leads close to the minimum, and Newton steps with the exact Hessian to it. A covariance matrix that is nearly
-    singular is made so where that costs nothing.
+    The linear mixed model at the mode for Lambda = unit I gives a start, from which a trust region with learnt curvature
+    leads close to the minimum, and Newton steps with the exact Hessian to it. Where that start is a poor one the fast
+    approximation leads to a better one first. A covariance matrix that is nearly singular is made so where that costs
+    nothing.
     """
     # Only a start is wanted of the fast approximation, unless it is the criterion itself.
     fast = _Count(criterion if criterion.joint else criterion.with_joint(True, inner=_INNER_ROUGH))
-    for start, curvature, near in _starts(criterion, control):
-        found = descend(
-            fast,
-            start,
-            curvature,
-            tolerance=_ROUGH,
-            max_evaluations=control.max_evaluations,
-            near=near,
-            renewed=_with_information,
-        )
-        if np.isfinite(found.point.value):
-            break
-    if not np.isfinite(found.point.value):
-        raise ConvergenceError(
-            "the response has no mode at the starting value: the inner iteration fails. Look for a response that the "
-            "family and link cannot reach, or give another control=Control(start=...)"
-        )
-    trace, count = list(found.trace), _Count(criterion)
+    count = _Count(criterion)
+    found, trace = _descent(fast, count, control)
     x, B, point = found.x, found.curvature, found.point
-    if not criterion.joint:
-        x, B = _with_beta(criterion, x, B, point)
-        found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=control.max_evaluations, near=point)
-        x, B, point = found.x, found.curvature, found.point
-        trace += found.trace
     function = fast if criterion.joint else count
     n_threads = control.n_threads if criterion.design.nobs * len(x) > _WORTH_A_THREAD else 1
     for _ in range(_POLISHES):
@@ -166,6 +147,34 @@ def minimize_laplace(
     trace += last.trace[1:]
     x, point = _canonical(function, last.x, last.point)  # the steps lead close to a zero, not to it
     return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
+
+
+def _descent(fast: _Count, count: _Count, control: Control) -> tuple[Descent[LaplacePoint], list[TracePoint]]:
+    """Close to the minimum by learnt curvature: at once from a good start, else by way of the fast approximation."""
+    criterion, most, trace = count.criterion, control.max_evaluations, list[TracePoint]()
+    for start, curvature, near in _starts(criterion, control):
+        if not criterion.joint and "curvature" in near.raw:
+            x, B = _with_beta(criterion, start, _with_information(near, curvature), near)
+            first = count(x, near)
+            if np.isfinite(first.value) and decrement(B, first.gradient) < _PROMISING:
+                found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=most, first=first)
+                return found, list(found.trace)
+        found = descend(
+            fast, start, curvature, tolerance=_ROUGH, max_evaluations=most, near=near, renewed=_with_information
+        )
+        trace = list(found.trace)
+        if np.isfinite(found.point.value):
+            break
+    if not np.isfinite(found.point.value):
+        raise ConvergenceError(
+            "the response has no mode at the starting value: the inner iteration fails. Look for a response that the "
+            "family and link cannot reach, or give another control=Control(start=...)"
+        )
+    if criterion.joint:
+        return found, trace
+    x, B = _with_beta(criterion, found.x, found.curvature, found.point)
+    found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=most, near=found.point)
+    return found, [*trace, *found.trace]
 
 
 def _starts(
@@ -208,14 +217,17 @@ def _from_linear(
     found = criterion.core.linear_start(start[:d], near.raw["beta"], t, near.raw["s"], _LINEAR_ROUGH)
     if found is None:
         return start, near
-    theta, beta, s = found
-    factors = [lower_factor(L) for L in layout.factors(theta)]
+    factors = [lower_factor(L) for L in layout.factors(found["theta"])]
     if not all(np.isfinite(L).all() and np.abs(L).max(initial=0.0) < _WILD * max(unit, 1.0) for L in factors):
         return start, near
     lifted = [_lifted(L, unit) for L in factors]
+    begin = np.concatenate([layout.theta(lifted), start[d:]])
     if any((new != old).any() for new, old in zip(lifted, factors, strict=True)):
-        s = near.raw["s"]  # b = S s would be far off with another S
-    return np.concatenate([layout.theta(lifted), start[d:]]), replace(near, raw={"beta": beta, "s": s})
+        # b = S s would be far off with another S
+        return begin, replace(near, raw={"beta": found["beta"], "s": near.raw["s"]})
+    if not np.array_equal(begin[:d], found["theta"]):
+        return begin, replace(near, raw={"beta": found["beta"], "s": found["s"]})
+    return begin, replace(near, raw=found)
 
 
 def _lifted(L: NDArray[np.float64], unit: float) -> NDArray[np.float64]:

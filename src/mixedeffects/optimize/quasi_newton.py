@@ -174,6 +174,11 @@ def units(B: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300))), dtype=np.float64)
 
 
+def decrement(B: NDArray[np.float64], gradient: NDArray[np.float64]) -> float:
+    """What a step promises by the curvature B (m, m): half of g'|B|^-1 g."""
+    return _Model(B, gradient).decrement()
+
+
 def _next_radius(radius: float, length: float, ratio: float) -> float:
     """The radius after a step, by the ratio of what it gained to what the model promised."""
     if ratio > 0.75:
