@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from mixedeffects._core import QuadraticModel
 from mixedeffects.criterion.differences import hessian_by_differences
 from mixedeffects.errors import ConvergenceError
 from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
 from mixedeffects.optimize.minimize import without_small
-from mixedeffects.optimize.quasi_newton import decrement, descend
+from mixedeffects.optimize.quasi_newton import descend
 from mixedeffects.optimize.record import Known, Optimum, TracePoint
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _descent(fast: _Count, count: _Count, control: Control) -> tuple[Descent[Lap
         if not criterion.joint and "curvature" in near.raw:
             x, B = _with_beta(criterion, start, _with_information(near, curvature), near)
             first = count(x, near)
-            if np.isfinite(first.value) and decrement(B, first.gradient) < _PROMISING:
+            if np.isfinite(first.value) and QuadraticModel(B, first.gradient).decrement < _PROMISING:
                 found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=most, first=first)
                 return found, list(found.trace)
         found = descend(

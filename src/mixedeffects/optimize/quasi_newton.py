@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from mixedeffects._core import QuadraticModel
 from mixedeffects.optimize.record import TracePoint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LEAST = 1e-8  # of the largest curvature: flatter directions count as flat
 _WIDEST = 1e6
-_SHIFTS, _NEAR_RADIUS = 50, 0.01  # Newton steps towards a shift that keeps to the radius, and how well it does
 
 
 class Point(Protocol):
@@ -134,8 +133,8 @@ def descend(
     n, finite = int(first is None), bool(np.isfinite(best.value))
     if finite and renewed is not None:
         B = renewed(best, B)
-    model = _Model(B, best.gradient) if finite else None
-    decrement = np.inf if model is None else model.decrement()
+    model = QuadraticModel(B, best.gradient) if finite else None
+    decrement = np.inf if model is None else model.decrement
     trace = [TracePoint(best.value, decrement, radius, 0.0, True, not learn)]
     while model is not None and decrement >= tolerance and n < max_evaluations and radius > 1e-12:
         step = model.step(radius)
@@ -154,8 +153,8 @@ def descend(
             x, best = x + step, trial
             if renewed is not None:
                 B = renewed(best, B)
-        model = _Model(B, best.gradient)
-        decrement = model.decrement()
+        model = QuadraticModel(B, best.gradient)
+        decrement = model.decrement
         trace.append(TracePoint(trial.value, decrement, radius, length, accepted, not learn))
     return Descent(
         x=x,
@@ -174,47 +173,11 @@ def units(B: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.maximum(diagonal, 1e-24 * diagonal.max(initial=1e-300))), dtype=np.float64)
 
 
-def decrement(B: NDArray[np.float64], gradient: NDArray[np.float64]) -> float:
-    """What a step promises by the curvature B (m, m): half of g'|B|^-1 g."""
-    return _Model(B, gradient).decrement()
-
-
 def _next_radius(radius: float, length: float, ratio: float) -> float:
     """The radius after a step, by the ratio of what it gained to what the model promised."""
     if ratio > 0.75:
         return min(max(radius, 3.0 * length), _WIDEST)
     return 0.25 * length if ratio < 0.25 else radius
-
-
-class _Model:
-    """The quadratic model at a point, by the eigenvalues of the curvature in units in which its diagonal is 1."""
-
-    def __init__(self, B: NDArray[np.float64], gradient: NDArray[np.float64]) -> None:
-        self.scale = units(B)
-        self.values, self.vectors = np.linalg.eigh(B / np.outer(self.scale, self.scale))
-        self.g = self.vectors.T @ (gradient / self.scale)
-        self.floor = _LEAST * max(1.0, float(np.abs(self.values).max(initial=0.0)))
-
-    def decrement(self) -> float:
-        """Half of g'|B|^-1 g."""
-        return float(0.5 * np.sum(self.g**2 / np.maximum(np.abs(self.values), self.floor)))
-
-    def step(self, radius: float) -> NDArray[np.float64]:
-        """The minimum of the model within the radius, in scaled units: (B + shift) step = -g [1]_.
-
-        References
-        ----------
-        .. [1] More & Sorensen (1983), SIAM Journal on Scientific and Statistical Computing 4, 553-572,
-           doi:10.1137/0904038.
-        """
-        values = self.values + max(0.0, self.floor - float(self.values.min(initial=self.floor)))
-        for _ in range(_SHIFTS):
-            step = -self.g / values
-            length = float(np.sqrt(step @ step))
-            if length <= (1.0 + _NEAR_RADIUS) * radius:
-                break
-            values = values + (length / radius - 1.0) * length**2 / float(np.sum(step**2 / values))
-        return np.asarray(self.vectors @ step / self.scale, dtype=np.float64)
 
 
 def learnt(

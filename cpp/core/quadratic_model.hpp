@@ -1,0 +1,32 @@
+// A quadratic model of a smooth function at a point, by the eigenvalues of the curvature in units in which its diagonal is 1.
+#pragma once
+
+#include <vector>
+
+#include "core/eigen.hpp"
+
+namespace me {
+
+// For each parameter the root of its curvature; B is m x m.
+std::vector<double> curvature_units(const std::vector<double> &B);
+
+class QuadraticModel {
+  public:
+    QuadraticModel(const std::vector<double> &B, const std::vector<double> &gradient);
+
+    bool ok() const;  // false: the curvature has no eigenvalues, as it is not finite
+    const std::vector<double> &scale() const { return scale_; }
+    double decrement() const;  // half of g'|B|^-1 g
+
+    // The minimum of the model within the radius, in scaled units: (B + shift) step = -g. The shift is found by Newton's
+    // method (More & Sorensen 1983, SIAM J. Sci. Stat. Comput. 4, 553-572).
+    std::vector<double> step(double radius) const;
+
+  private:
+    std::vector<double> scale_;
+    Eigen eigen_;
+    std::vector<double> g_;  // the gradient in the eigenvectors
+    double floor_ = 0.0;     // smaller eigenvalues count as flat
+};
+
+}  // namespace me
