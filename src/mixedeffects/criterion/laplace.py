@@ -228,9 +228,7 @@ def laplace_criterion(
     return LaplaceCriterion(design=design, family=family, products=products, core=core, expected=expected)
 
 
-def _by_row(
-    T: NDArray[np.float64], columns: Sequence[NDArray[np.float64]], n: int
-) -> NDArray[np.float64]:
+def _by_row(T: NDArray[np.float64], columns: Sequence[NDArray[np.float64]], n: int) -> NDArray[np.float64]:
     """The columns times T^-1 (upper triangular), (n, k), row by row in memory."""
     if len(T) == 1:
         return np.asarray(columns[0] / T[0, 0], dtype=np.float64).reshape(n, 1)

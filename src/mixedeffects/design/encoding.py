@@ -54,7 +54,7 @@ class Encoding:
 
     @property
     def spec(self) -> ModelSpec | None:
-        """formulaic's specification; None where the names say it all (a constant and plain numeric columns)."""
+        """The specification of formulaic; None where the names say it all (a constant and plain numeric columns)."""
         return self.source.spec if isinstance(self.source, Levels) else self.source
 
 
@@ -78,7 +78,7 @@ class Levels:
 
     @cached_property
     def spec(self) -> ModelSpec:
-        """formulaic's specification, the same as of all the data."""
+        """The specification of formulaic, the same as of all the data."""
         n_rows = max(map(len, self.columns.values()), default=1)
         matrix, _ = _materialized(self.expr, self.columns, n_rows, self.contrasts, {})
         return matrix.model_spec
@@ -181,10 +181,11 @@ def encode_columns(
 def _materialized(
     expr: str, columns: Mapping[str, Column], n_rows: int, contrasts: Mapping[str, Contrasts], functions: Functions
 ) -> tuple[Any, Materializer]:
-    """formulaic's matrix, and what made it."""
+    """The matrix of formulaic, and what made it."""
     parsed = _parsed(python_names(expr)[0])
     materializer = Materializer(columns, n_rows, functions, contrasts, {})
-    return _run(materializer, expr, ModelSpec(formula=parsed, na_action="ignore", output="numpy"), columns), materializer
+    spec = ModelSpec(formula=parsed, na_action="ignore", output="numpy")
+    return _run(materializer, expr, spec, columns), materializer
 
 
 def _encoding(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from formulaic.parser.types import Factor as Expression
 
 from mixedeffects.design.coding import coded_columns, default_contrasts, levels_to_code
@@ -18,6 +17,7 @@ from mixedeffects.frame.model_frame import numeric_operand
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import numpy as np
     from formulaic.transforms.contrasts import Contrasts
     from numpy.typing import NDArray
 

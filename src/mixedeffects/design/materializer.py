@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from formulaic.materializers import PandasMaterializer
 from formulaic.materializers.types import FactorValues
-from formulaic.transforms.contrasts import Contrasts
 from formulaic.utils.stateful_transforms import stateful_transform
 from formulaic.utils.variables import Variable
 from interface_meta import override
@@ -23,6 +22,7 @@ from mixedeffects.frame import Column, Factor, encode
 from mixedeffects.frame.source import read_array
 
 if TYPE_CHECKING:
+    from formulaic.transforms.contrasts import Contrasts
     from numpy.typing import NDArray
 
 Functions = Mapping[str, Callable[..., Any]]

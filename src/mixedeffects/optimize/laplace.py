@@ -123,10 +123,10 @@ def minimize_laplace(
 
     Notes
     -----
-    The linear mixed model at the mode for Lambda = unit I gives a start, from which a trust region with learnt curvature
-    leads close to the minimum, and Newton steps with the exact Hessian to it. Where that start is a poor one the fast
-    approximation leads to a better one first. A covariance matrix that is nearly singular is made so where that costs
-    nothing.
+    The linear mixed model at the mode for Lambda = unit I gives a start, from which a trust region with learnt
+    curvature leads close to the minimum, and Newton steps with the exact Hessian to it. Where that start is a poor one
+    the fast approximation leads to a better one first. A covariance matrix that is nearly singular is made so where
+    that costs nothing.
     """
     # Only a start is wanted of the fast approximation, unless it is the criterion itself.
     fast = _Count(criterion if criterion.joint else criterion.with_joint(True, inner=_INNER_ROUGH))
