@@ -7,14 +7,21 @@ using namespace me::bindings;
 
 namespace {
 
+std::vector<double> to_matrix(const SquareC &H, const Dense &gradient) {
+    if (H.shape(0) != H.shape(1) || H.shape(0) != gradient.shape(0)) throw std::invalid_argument("curvature and gradient do not fit");
+    return {H.data(), H.data() + H.size()};
+}
+
+void check(bool ok) {
+    if (ok) return;
+    const nb::object error = nb::module_::import_("numpy.linalg").attr("LinAlgError");
+    PyErr_SetString(error.ptr(), "the curvature is not finite");
+    throw nb::python_error();
+}
+
 me::QuadraticModel make_model(const SquareC &B, const Dense &gradient) {
-    if (B.shape(0) != B.shape(1) || B.shape(0) != gradient.shape(0)) throw std::invalid_argument("curvature and gradient do not fit");
-    me::QuadraticModel model({B.data(), B.data() + B.size()}, to_vector(gradient));
-    if (!model.ok()) {
-        const nb::object error = nb::module_::import_("numpy.linalg").attr("LinAlgError");
-        PyErr_SetString(error.ptr(), "the curvature is not finite");
-        throw nb::python_error();
-    }
+    me::QuadraticModel model(to_matrix(B, gradient), to_vector(gradient));
+    check(model.ok());
     return model;
 }
 
@@ -38,4 +45,14 @@ void register_optimize(nb::module_ &m) {
                 return to_array(std::move(found), {size});
             },
             nb::arg("radius"));
+    m.def(
+        "saddle_step",
+        [](Dense gradient, SquareC hessian, double radius) {
+            me::SaddleStep found = me::saddle_step(to_vector(gradient), to_matrix(hessian, gradient), radius);
+            check(found.ok);
+            const std::size_t size = gradient.shape(0);
+            return nb::make_tuple(to_array(std::move(found.step), {size}), found.gain, found.decrement,
+                                  to_array(std::move(found.inverse), {size, size}));
+        },
+        nb::arg("gradient"), nb::arg("hessian"), nb::arg("radius"));
 }

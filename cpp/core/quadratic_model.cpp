@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace me {
 namespace {
 
 constexpr double least = 1e-8;  // of the largest curvature: flatter directions count as flat
+constexpr double flat = 1e-9;      // the same for steps at saddles
+constexpr double negative = 1e-7;  // of the largest eigenvalue: what must be below zero to count as negative
 constexpr int shifts = 50;
 constexpr double near_radius = 0.01;  // how well a step keeps to the radius
 
@@ -63,6 +66,46 @@ std::vector<double> QuadraticModel::step(double radius) const {
     }
     for (std::size_t k = 0; k < m; ++k)
         for (std::size_t i = 0; i < m; ++i) out[i] += eigen_.vectors[k * m + i] * t[k] / scale_[i];
+    return out;
+}
+
+SaddleStep saddle_step(const std::vector<double> &gradient, std::vector<double> H, double radius) {
+    SaddleStep out;
+    const std::size_t m = gradient.size();
+    out.ok = true;
+    if (!m) return out;
+    const Eigen e = eigen(std::move(H), static_cast<int>(m));
+    out.ok = std::all_of(e.values.begin(), e.values.end(), [](double v) { return std::isfinite(v); });
+    if (!out.ok) return out;
+    const double largest = std::max({std::abs(e.values.front()), std::abs(e.values.back()), 1e-300});
+    const bool saddle = e.values[0] < -negative * largest;
+    std::vector<double> size(m), slope(m, 0.0), along(m);
+    double square = 0.0;
+    for (std::size_t k = 0; k < m; ++k) {
+        size[k] = std::max(std::abs(e.values[k]), flat * largest);
+        for (std::size_t i = 0; i < m; ++i) slope[k] += e.vectors[k * m + i] * gradient[i];
+        along[k] = -slope[k] / size[k];
+        out.decrement -= 0.5 * slope[k] * along[k];
+        square += along[k] * along[k];
+    }
+    if (saddle) out.decrement = std::numeric_limits<double>::infinity();
+    const double length = std::sqrt(square);
+    if (length > radius) {
+        for (double &x : along) x *= radius / length;
+    } else if (saddle) {  // along the lowest direction, downhill, as far as the radius lets it
+        const double others = std::max(0.0, radius * radius - (square - along[0] * along[0]));
+        along[0] = (slope[0] > 0.0 ? -1.0 : 1.0) * std::sqrt(others);
+    }
+    out.step.assign(m, 0.0);
+    out.inverse.assign(m * m, 0.0);
+    for (std::size_t k = 0; k < m; ++k) {
+        out.gain -= (slope[k] + 0.5 * e.values[k] * along[k]) * along[k];
+        const double *v = &e.vectors[k * m];
+        for (std::size_t i = 0; i < m; ++i) {
+            out.step[i] += v[i] * along[k];
+            for (std::size_t j = 0; j < m; ++j) out.inverse[i * m + j] += v[i] * v[j] / size[k];
+        }
+    }
     return out;
 }
 

@@ -29,4 +29,15 @@ class QuadraticModel {
     double floor_ = 0.0;     // smaller eigenvalues count as flat
 };
 
+// A Newton step within a radius in given units; curvature below zero counts by its size, and is followed up to the radius.
+struct SaddleStep {
+    bool ok = false;  // false: the curvature has no eigenvalues, as it is not finite
+    std::vector<double> step;
+    double gain = 0.0;       // what the step should lower the function by
+    double decrement = 0.0;  // half of g'H^-1 g; infinite where there is negative curvature
+    std::vector<double> inverse;  // m x m, of the curvature by its size
+};
+
+SaddleStep saddle_step(const std::vector<double> &gradient, std::vector<double> H, double radius);
+
 }  // namespace me

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Criterion: TypeAlias = LaplaceCriterion | AgqCriterion
 
 _ROUGH, _CLOSE = 0.1, 1e-7  # decrements at which the fast approximation and the search by learnt curvature end
+_RADIUS = 2.0  # of the first trust region
 _PROMISING = 10.0  # decrement from which the search need not begin with the fast approximation
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
 _ROUNDING = 1e-14  # decrement that no step could improve
@@ -158,10 +159,17 @@ def _descent(fast: _Count, count: _Count, control: Control) -> tuple[Descent[Lap
             x, B = _with_beta(criterion, start, _with_information(near, curvature), near)
             first = count(x, near)
             if np.isfinite(first.value) and QuadraticModel(B, first.gradient).decrement < _PROMISING:
-                found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=most, first=first)
+                found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=most, first=first, radius=_RADIUS)
                 return found, list(found.trace)
         found = descend(
-            fast, start, curvature, tolerance=_ROUGH, max_evaluations=most, near=near, renewed=_with_information
+            fast,
+            start,
+            curvature,
+            tolerance=_ROUGH,
+            max_evaluations=most,
+            near=near,
+            renewed=_with_information,
+            radius=_RADIUS,
         )
         trace = list(found.trace)
         if np.isfinite(found.point.value):
@@ -289,7 +297,10 @@ def _canonical(
         moved = np.concatenate([layout.theta(candidate), x[d:]])
         trial = function(moved, point)
         slopes = null_derivatives(layout, candidate, trial.raw["G"]) if np.isfinite(trial.value) else (-1.0,)
-        if trial.value <= point.value + _FREE and all(slope is None or slope >= 0.0 for slope in slopes):
+        rises = all(slope is None or slope >= 0.0 for slope in slopes)
+        # Where a pivot is left that is nearly zero, the derivative along the column of zeros has no digits.
+        vague = any(((pivots := np.diag(L)) > 0.0).any() and pivots[pivots > 0.0].min() < _NEAR_BOUNDARY for L in candidate)
+        if trial.value <= point.value + _FREE and (rises or (vague and trial.value < point.value - _FREE)):
             return moved, trial
     if np.array_equal(canonical, x):
         return canonical, point

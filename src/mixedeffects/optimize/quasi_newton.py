@@ -91,6 +91,7 @@ def descend(
     first: PointT | None = None,
     learn: bool = True,
     renewed: Renewed[PointT] | None = None,
+    radius: float = 1.0,
 ) -> Descent[PointT]:
     """Minimize a smooth function.
 
@@ -114,6 +115,8 @@ def descend(
         Update the curvature; otherwise it is kept, as is right for an exact Hessian near the minimum.
     renewed : callable, optional
         Puts what is known of the curvature at an accepted point in place of what was learnt.
+    radius : float
+        Of the first trust region, in units in which the diagonal of the curvature is 1.
 
     Returns
     -------
@@ -128,7 +131,7 @@ def descend(
     ----------
     .. [1] Nocedal & Wright (2006), Numerical Optimization, chapters 4 and 6, doi:10.1007/978-0-387-40065-5.
     """
-    x, B, radius = start, curvature, 2.0
+    x, B = start, curvature
     best = function(x, near) if first is None else first
     n, finite = int(first is None), bool(np.isfinite(best.value))
     if finite and renewed is not None:
