@@ -163,6 +163,7 @@ class Glmm:
         t: float,
         start: list[_Floats],
         steps: _Floats,
+        shift: _Floats,
         joint: bool,
         expected: bool,
         n_threads: int,

@@ -151,7 +151,12 @@ class LaplaceCriterion:
         return self.point(raw)
 
     def hessian(
-        self, x: NDArray[np.float64], near: LaplacePoint, step: NDArray[np.float64], n_threads: int = 1
+        self,
+        x: NDArray[np.float64],
+        near: LaplacePoint,
+        step: NDArray[np.float64],
+        n_threads: int = 1,
+        shift: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Hessian by central differences of the exact gradient, (m, m); NaN where a point fails.
 
@@ -165,6 +170,8 @@ class LaplaceCriterion:
             Half the distance between the two points of each parameter.
         n_threads : int
             Threads; a family that is not compiled uses one.
+        shift : ndarray (m,), optional
+            From x to where the Hessian is wanted, a point so close that the mode there follows to first order.
 
         Notes
         -----
@@ -174,7 +181,8 @@ class LaplaceCriterion:
         theta, beta, t = self.split(x)
         theta, beta = np.ascontiguousarray(theta), near.raw["beta"] if self.joint else np.ascontiguousarray(beta)
         threads = n_threads if self.compiled else 1
-        return self.core.hessian(theta, beta, t, near.raw["s"], step, self.joint, self.expected, threads)
+        shift = np.zeros(len(x)) if shift is None else shift
+        return self.core.hessian(theta, beta, t, near.raw["s"], step, shift, self.joint, self.expected, threads)
 
     def point(self, raw: dict[str, Any]) -> LaplacePoint:
         """Put together what the core reports; where there is no mode the value is infinite."""

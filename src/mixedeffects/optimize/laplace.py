@@ -34,6 +34,7 @@ _PROMISING = 10.0  # decrement from which the search need not begin with the fas
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
 _ROUNDING = 1e-14  # decrement that no step could improve
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
+_NEXT = 1e-5  # decrement from which the minimum is taken to be where a step leads
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
 _LEAST_START = 0.1  # diagonal of a factor in the working columns, to begin with; in units of the linear predictor
@@ -86,11 +87,20 @@ class _Count:
     def hessian(
         self, x: NDArray[np.float64], point: LaplacePoint, curvature: NDArray[np.float64], n_threads: int
     ) -> NDArray[np.float64]:
-        """Exact Hessian, with steps of a size that goes with the parameters' uncertainty."""
-        step = _STEP / np.sqrt(_diagonal(curvature, self.criterion.sizes))
+        """Exact Hessian where the minimum is by the curvature so far, if it is near, or else at x.
+
+        The differences have steps of a size that goes with the parameters' uncertainty.
+        """
+        d = self.criterion.sizes[0]
+        free = np.concatenate([self.criterion.layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
+        model = QuadraticModel(curvature[np.ix_(free, free)], point.gradient[free])
+        step, shift = _STEP / np.sqrt(_diagonal(curvature, self.criterion.sizes)), np.zeros(len(x))
+        if model.decrement < _NEXT:
+            shift[free] = model.step(1.0)
         for shorter in (1.0, 1.0 / 32.0):  # a mean that cannot be may lie next to the minimum
             self.n += 2 * len(x)
-            found = self.criterion.hessian(x, point, shorter * step, n_threads)
+            found = self.criterion.hessian(x, point, shorter * step, n_threads, shift)
+            shift[:] = 0.0
             if np.isfinite(found).all():
                 return found
         raise ConvergenceError(
@@ -339,8 +349,7 @@ def _minimum(
         for (key, names), L, slope in zip(terms, factors, null, strict=True)
         if slope is not None
     )
-    free = np.array([L[c, c] != 0.0 for L in working for c in range(len(L)) for _ in range(c, len(L))], dtype=bool)
-    free = np.concatenate([free, np.ones(len(x) - d, dtype=bool)])
+    free = np.concatenate([layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
     scale = np.sqrt(_diagonal(hessian, criterion.sizes))
     values = np.linalg.eigvalsh((hessian / np.outer(scale, scale))[np.ix_(free, free)])
     rises = all(b.derivative >= 0.0 for b in boundary)
