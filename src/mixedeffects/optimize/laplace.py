@@ -309,7 +309,9 @@ def _canonical(
         slopes = null_derivatives(layout, candidate, trial.raw["G"]) if np.isfinite(trial.value) else (-1.0,)
         rises = all(slope is None or slope >= 0.0 for slope in slopes)
         # Where a pivot is left that is nearly zero, the derivative along the column of zeros has no digits.
-        vague = any(((pivots := np.diag(L)) > 0.0).any() and pivots[pivots > 0.0].min() < _NEAR_BOUNDARY for L in candidate)
+        vague = any(
+            ((pivots := np.diag(L)) > 0.0).any() and pivots[pivots > 0.0].min() < _NEAR_BOUNDARY for L in candidate
+        )
         if trial.value <= point.value + _FREE and (rises or (vague and trial.value < point.value - _FREE)):
             return moved, trial
     if np.array_equal(canonical, x):
