@@ -194,27 +194,33 @@ void register_glmm(nb::module_ &m) {
                 }
                 if (!found.ok) return nb::none();
                 const std::size_t d = found.theta.size(), p = found.beta.size();
-                return nb::make_tuple(to_array(std::move(found.theta), {d}), to_array(std::move(found.beta), {p}),
-                                      by_block(self.glmm->plan(), std::move(found.s)));
+                nb::dict out;
+                out["theta"] = to_array(std::move(found.theta), {d});
+                out["beta"] = to_array(std::move(found.beta), {p});
+                out["s"] = by_block(self.glmm->plan(), std::move(found.s));
+                out["curvature"] = to_array(std::move(found.curvature), {d, d});
+                out["XVX"] = to_array(std::move(found.XVX), {p, p});
+                return out;
             },
             nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("tolerance"))
         .def(
             "hessian",
-            [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, Dense steps, bool joint, bool expected,
+            [](Model &self, Dense theta, Dense beta, double t, std::vector<Rowwise> start, Dense steps, Dense shift, bool joint, bool expected,
                int n_threads) {
                 const auto from = starting_modes(*self.glmm, theta, beta, start);
                 const std::size_t m = theta.shape(0) + (joint ? 0 : beta.shape(0)) + self.glmm->kernel().has_dispersion();
-                if (steps.shape(0) != m || from.empty()) throw std::invalid_argument("steps or start have the wrong length");
+                if (steps.shape(0) != m || shift.shape(0) != m || from.empty())
+                    throw std::invalid_argument("steps, shift or start have the wrong length");
                 std::vector<double> found;
                 {
                     const Alone alone(self);
-                    found = self.glmm->hessian(to_vector(theta), to_vector(beta), t, from, to_vector(steps),
+                    found = self.glmm->hessian(to_vector(theta), to_vector(beta), t, from, to_vector(steps), to_vector(shift),
                                                {joint, expected, true}, n_threads);
                 }
                 if (found.empty()) found.assign(m * m, std::numeric_limits<double>::quiet_NaN());
                 return to_array(std::move(found), {m, m});
             },
-            nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("steps"), nb::arg("joint"),
+            nb::arg("theta"), nb::arg("beta"), nb::arg("t"), nb::arg("start"), nb::arg("steps"), nb::arg("shift"), nb::arg("joint"),
             nb::arg("expected"), nb::arg("n_threads"))
         .def(
             "quadrature",

@@ -9,7 +9,7 @@ void register_cross_products(nb::module_ &m);
 void register_criterion(nb::module_ &m);
 void register_deletion(nb::module_ &m);
 void register_glmm(nb::module_ &m);
-
+void register_optimize(nb::module_ &m);
 
 namespace {
 
@@ -40,4 +40,5 @@ NB_MODULE(_core, m) {
     register_criterion(m);
     register_deletion(m);
     register_glmm(m);
+    register_optimize(m);
 }

@@ -34,13 +34,14 @@ struct LinearStart {
     bool ok = false;
     std::vector<double> theta, beta;
     std::vector<std::vector<double>> s;
+    std::vector<double> curvature, XVX;  // d x d and p x p: information on theta and beta
 };
 
 struct GlmmOptions {
     bool joint = false;          // beta is part of the mode: the fast approximation (nagq = 0)
     bool expected = false;       // W is the expected information
     bool gradient = true;
-    double tolerance = 1e-12;    // on what one more inner step would gain, in units of the criterion
+    double tolerance = 1e-12;    // on what the last inner step gained, or the error that it leaves, in units of the criterion
     int max_steps = 100;
     bool curvature = false;
 };
@@ -60,11 +61,11 @@ class Glmm {
 
     // Hessian (m x m) in theta, beta (unless it is part of the mode) and t by central differences of the gradient, `steps`
     // apart to each side, at a point whose mode is known: its s, and its beta where that is part of the mode. The modes at
-    // the other points follow to first order, which leaves errors of the order of the differences themselves. Empty where
-    // a point fails.
-    std::vector<double> hessian(const std::vector<double> &theta, const std::vector<double> &beta, double t,
-                                const std::vector<std::vector<double>> &s, const std::vector<double> &steps,
-                                const GlmmOptions &options, int n_threads);
+    // the other points follow to first order, which leaves errors of the order of the differences themselves. It is wanted
+    // `shift` away from that point, so near that its mode follows to first order too. Empty where a point fails.
+    std::vector<double> hessian(std::vector<double> theta, std::vector<double> beta, double t, std::vector<std::vector<double>> s,
+                                const std::vector<double> &steps, const std::vector<double> &shift, const GlmmOptions &options,
+                                int n_threads);
     const Plan &plan() const { return random_.plan(); }
     int p() const { return rows_.p; }
     const WorkingRows &rows() const { return rows_; }

@@ -1,4 +1,5 @@
 // The Hessian of the Laplace criterion by differences of its gradient, with modes that are predicted and not searched for.
+#include <algorithm>
 #include <cmath>
 
 #include "core/factors.hpp"
@@ -51,31 +52,48 @@ std::vector<Glmm::Tangent> Glmm::tangents(const State &state, const Factors<doub
     return out;
 }
 
-std::vector<double> Glmm::hessian(const std::vector<double> &theta, const std::vector<double> &beta, double t,
-                                  const std::vector<std::vector<double>> &s, const std::vector<double> &steps,
-                                  const GlmmOptions &options, int n_threads) {
+std::vector<double> Glmm::hessian(std::vector<double> theta, std::vector<double> beta, double t, std::vector<std::vector<double>> s,
+                                  const std::vector<double> &steps, const std::vector<double> &shift, const GlmmOptions &options,
+                                  int n_threads) {
     const std::size_t d = theta.size(), p = options.joint ? 0 : beta.size(), m = steps.size();
-    const Factors<double> factors = make_factors(plan(), theta, {});
     auto look = [](Glmm &glmm, State &state, double at_t) {
         glmm.start_from_offset(state.eta);
         glmm.add_fixed(state.beta, state.eta);
         glmm.add_modes(state.b, state.eta);
         return (*glmm.kernel_)(state.eta.data(), at_t, 3, glmm.d_);
     };
-    State here = make_state(factors, beta, s);
-    if (!std::isfinite(look(*this, here, t))) return {};
-    const std::vector<Tangent> along = tangents(here, factors, options);
+    auto along_here = [&]() -> std::vector<Tangent> {
+        const Factors<double> factors = make_factors(plan(), theta, {});
+        State here = make_state(factors, beta, s);
+        if (!std::isfinite(look(*this, here, t))) return {};
+        return tangents(here, factors, options);
+    };
+    // s, and beta where it is part of the mode, after a step h of parameter i.
+    auto follow = [&](const Tangent &along, double h, std::vector<std::vector<double>> &at_s, std::vector<double> &at_beta) {
+        for (std::size_t f = 0; f < at_s.size(); ++f)
+            for (std::size_t x = 0; x < at_s[f].size(); ++x) at_s[f][x] += h * along.s[f][x];
+        if (options.joint)
+            for (std::size_t c = 0; c < at_beta.size(); ++c) at_beta[c] += h * along.beta[c];
+    };
+    auto move = [&](std::size_t i, double h, std::vector<double> &at_theta, std::vector<double> &at_beta, double &at_t) {
+        (i < d ? at_theta[i] : i < d + p ? at_beta[i - d] : at_t) += h;
+    };
+    std::vector<Tangent> along = along_here();
     if (along.size() != m) return {};
+    if (std::any_of(shift.begin(), shift.end(), [](double x) { return x != 0.0; })) {
+        for (std::size_t i = 0; i < m; ++i) {
+            follow(along[i], shift[i], s, beta);
+            move(i, shift[i], theta, beta, t);
+        }
+        along = along_here();
+        if (along.size() != m) return {};
+    }
     auto gradient = [&](Glmm &glmm, std::size_t i, double h) -> std::vector<double> {
         std::vector<double> at_theta = theta, at_beta = beta;
         std::vector<std::vector<double>> at_s = s;
-        for (std::size_t f = 0; f < at_s.size(); ++f)
-            for (std::size_t x = 0; x < at_s[f].size(); ++x) at_s[f][x] += h * along[i].s[f][x];
-        if (options.joint)
-            for (std::size_t c = 0; c < at_beta.size(); ++c) at_beta[c] += h * along[i].beta[c];
-        const double at_t = i < d + p ? t : t + h;
-        if (i < d) at_theta[i] += h;
-        else if (i < d + p) at_beta[i - d] += h;
+        double at_t = t;
+        follow(along[i], h, at_s, at_beta);
+        move(i, h, at_theta, at_beta, at_t);
         const Factors<double> moved = make_factors(glmm.plan(), at_theta, {});
         State state = glmm.make_state(moved, at_beta, std::move(at_s));
         GlmmPoint point;

@@ -155,7 +155,7 @@ class Glmm:
     ) -> dict[str, Any]: ...
     def linear_start(
         self, theta: _Floats, beta: _Floats, t: float, start: list[_Floats], tolerance: float
-    ) -> tuple[_Floats, _Floats, list[_Floats]] | None: ...
+    ) -> dict[str, Any] | None: ...
     def hessian(
         self,
         theta: _Floats,
@@ -163,6 +163,7 @@ class Glmm:
         t: float,
         start: list[_Floats],
         steps: _Floats,
+        shift: _Floats,
         joint: bool,
         expected: bool,
         n_threads: int,
@@ -177,3 +178,13 @@ class Glmm:
         log_weights: _Floats,
         tolerance: float,
     ) -> dict[str, Any]: ...
+
+class QuadraticModel:
+    def __init__(self, curvature: _Floats, gradient: _Floats) -> None: ...
+    @property
+    def scale(self) -> _Floats: ...
+    @property
+    def decrement(self) -> float: ...
+    def step(self, radius: float) -> _Floats: ...
+
+def saddle_step(gradient: _Floats, hessian: _Floats, radius: float) -> tuple[_Floats, float, float, _Floats]: ...

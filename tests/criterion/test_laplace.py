@@ -61,6 +61,23 @@ def test_the_hessian_is_that_of_differences_with_modes_searched_for(family, rand
     np.testing.assert_array_equal(criterion.hessian(x, point, step, 3), found)
 
 
+@pytest.mark.parametrize("family", [Binomial("probit"), NegativeBinomial("log")], ids=repr)
+def test_the_hessian_of_a_point_nearby(family):
+    """Its mode is followed to first order: the error falls with the square of the distance."""
+    criterion, x, _ = problem(family, RANDOM["several"])
+    point, step = criterion(x), np.full(len(x), 1e-4)
+    direction = np.random.default_rng(2).normal(size=len(x))
+    errors = []
+    for distance in (4e-3, 1e-3):
+        shift = distance * direction / np.linalg.norm(direction)
+        there = criterion(x + shift, point)
+        apart = criterion.hessian(x, point, step, 1, shift) - criterion.hessian(x + shift, there, step)
+        moved = criterion.hessian(x + shift, there, step) - criterion.hessian(x, point, step)
+        errors.append(np.abs(apart).max())
+        assert errors[-1] < 0.05 * np.abs(moved).max()
+    assert errors[1] < errors[0] / 8.0
+
+
 @pytest.mark.parametrize("family", [Binomial("logit"), Gamma("log")], ids=repr)
 def test_the_hessian_of_the_fast_approximation(family):
     criterion, x, _ = problem(family, RANDOM["several"])
@@ -117,7 +134,8 @@ def test_the_start_is_the_minimum_of_the_linear_model_at_the_mode(random):
     d = layout.n_theta
     begin = x[:d] + np.array([0.4 if row == column else 0.0 for _, row, column in layout.entries()])
     mode = criterion.with_joint(True)(begin, criterion(x))
-    theta, beta, s = criterion.core.linear_start(begin, mode.raw["beta"], 0.0, mode.raw["s"], 1e-11)
+    start = criterion.core.linear_start(begin, mode.raw["beta"], 0.0, mode.raw["s"], 1e-11)
+    theta, beta, s = start["theta"], start["beta"], start["s"]
     eta = mode.raw["eta"]
     found = criterion.family.derivatives(design.y, eta, design.row_weights, 0.0)
     y, X, Z = (

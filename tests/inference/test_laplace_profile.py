@@ -105,7 +105,7 @@ def constrained(fit, parameter, value):
     """
     criterion, near = fit.likelihood, Estimates(fit).point
     start = np.where(Estimates(fit).x == 0.0, 0.1, Estimates(fit).x)
-    scale = np.sqrt(np.maximum(np.diag(fit.joint_vcov), 1e-4))
+    scale = np.sqrt(np.maximum(np.nan_to_num(np.diag(fit.joint_vcov), nan=1.0), 1e-4))
 
     def at(z):
         return criterion(z * scale, near)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mixedeffects.optimize.quasi_newton import _Model, descend
+from mixedeffects._core import QuadraticModel
+from mixedeffects.optimize.quasi_newton import descend
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def test_known_curvature_takes_the_place_of_what_was_learnt():
 def test_a_step_keeps_to_the_radius_and_is_the_minimum_there():
     B = np.array([[2.0, 0.9], [0.9, -0.5]])  # falls away in one direction
     g = np.array([1.0, -0.3])
-    model = _Model(B, g)
+    model = QuadraticModel(B, g)
     step = model.step(0.7)
     assert np.linalg.norm(step * model.scale) == pytest.approx(0.7, rel=0.011)
     angles = np.linspace(0.0, 2.0 * np.pi, 20_001)

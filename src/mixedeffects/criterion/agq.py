@@ -153,12 +153,17 @@ class AgqCriterion:
         return point
 
     def hessian(
-        self, x: NDArray[np.float64], near: LaplacePoint, step: NDArray[np.float64], n_threads: int = 1
+        self,
+        x: NDArray[np.float64],
+        near: LaplacePoint,
+        step: NDArray[np.float64],
+        n_threads: int = 1,
+        shift: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Hessian by central differences of the gradient, as of a `LaplaceCriterion`."""
         copies = [self, *(self.twin() for _ in range(1, n_threads))] if self.compiled else [self]
         gradients = [lambda x, copy=copy: copy(x, near).gradient for copy in copies]
-        return hessian_by_differences(gradients, x, step)
+        return hessian_by_differences(gradients, x if shift is None else x + shift, step)
 
     def _at(
         self, theta: NDArray[np.float64], beta: NDArray[np.float64], t: float, start: list[NDArray[np.float64]]

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from mixedeffects import _core
 from mixedeffects.crossproducts import cross_products, row_arguments
 from mixedeffects.families import Binomial, Poisson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mixedeffects.design import Design
     from mixedeffects.families import Family
 
-INNER = 1e-10  # what one more inner step may gain, in units of the criterion
+INNER = 1e-9  # what the last inner step may gain or leave as an error, in units of the criterion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +65,7 @@ class LaplaceCriterion:
     expected : bool
         Whether the log-determinant has the expected information, as lme4's has, or the observed one.
     inner : float
-        What one more inner step may gain, in units of the criterion.
+        What the last inner step may gain or leave as an error, in units of the criterion.
     """
 
     design: Design
@@ -150,7 +151,12 @@ class LaplaceCriterion:
         return self.point(raw)
 
     def hessian(
-        self, x: NDArray[np.float64], near: LaplacePoint, step: NDArray[np.float64], n_threads: int = 1
+        self,
+        x: NDArray[np.float64],
+        near: LaplacePoint,
+        step: NDArray[np.float64],
+        n_threads: int = 1,
+        shift: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Hessian by central differences of the exact gradient, (m, m); NaN where a point fails.
 
@@ -164,6 +170,8 @@ class LaplaceCriterion:
             Half the distance between the two points of each parameter.
         n_threads : int
             Threads; a family that is not compiled uses one.
+        shift : ndarray (m,), optional
+            From x to where the Hessian is wanted, a point so close that the mode there follows to first order.
 
         Notes
         -----
@@ -173,7 +181,8 @@ class LaplaceCriterion:
         theta, beta, t = self.split(x)
         theta, beta = np.ascontiguousarray(theta), near.raw["beta"] if self.joint else np.ascontiguousarray(beta)
         threads = n_threads if self.compiled else 1
-        return self.core.hessian(theta, beta, t, near.raw["s"], step, self.joint, self.expected, threads)
+        shift = np.zeros(len(x)) if shift is None else shift
+        return self.core.hessian(theta, beta, t, near.raw["s"], step, shift, self.joint, self.expected, threads)
 
     def point(self, raw: dict[str, Any]) -> LaplacePoint:
         """Put together what the core reports; where there is no mode the value is infinite."""
@@ -207,17 +216,14 @@ def laplace_criterion(
     layout, basis = products.layout, products.basis
     X, _, _, codes, _, columns, *_ = row_arguments(bare, layout, basis)
     n = design.nobs
-    working = np.linalg.solve(basis.R.T, np.array(X).reshape(len(X), n)).T
-    Z = [
-        np.ascontiguousarray(np.linalg.solve(T.T, np.array(block)).T)
-        for T, block in zip(basis.block_transforms(layout), columns, strict=True)
-    ]
+    working = _by_row(basis.R, X, n)
+    Z = [_by_row(T, block, n) for T, block in zip(basis.block_transforms(layout), columns, strict=True)]
     weights = design.row_weights
     kernel, constant = _kernel(family, design.y, weights)
     core = _core.Glmm(
         products.core,
         layout.entries(),
-        np.ascontiguousarray(working),
+        working,
         codes,
         Z,
         np.zeros(n) if design.offset is None else design.offset,
@@ -228,6 +234,14 @@ def laplace_criterion(
         constant,
     )
     return LaplaceCriterion(design=design, family=family, products=products, core=core, expected=expected)
+
+
+def _by_row(T: NDArray[np.float64], columns: Sequence[NDArray[np.float64]], n: int) -> NDArray[np.float64]:
+    """The columns times T^-1 (upper triangular), (n, k), row by row in memory."""
+    if len(T) == 1:
+        return np.asarray(columns[0] / T[0, 0], dtype=np.float64).reshape(n, 1)
+    values = np.array(columns, order="F").reshape(len(columns), n, order="F")
+    return np.asarray(solve_triangular(T, values, trans="T", overwrite_b=True, check_finite=False).T, dtype=np.float64)
 
 
 def _kernel_name(family: Family[Any]) -> str | None:

@@ -79,6 +79,12 @@ class Layout:
             out.append(Lambda)
         return out
 
+    def free(self, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which entries of a canonical theta are parameters, (d,): those in a column of zeros of Lambda are none."""
+        return np.array(
+            [L[c, c] != 0.0 for L in self.factors(theta) for c in range(len(L)) for _ in range(c, len(L))], dtype=bool
+        )
+
     def checked(self, theta: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a theta that was given, (d,), or raise DataError for another length or values that are not finite."""
         try:

@@ -123,14 +123,10 @@ def categorical(name: str, factor: Factor, contrasts: Contrasts) -> FactorValues
         if "levels" in encoder_state:
             codes = fitted_codes(name, factor, encoder_state["levels"])
         else:
-            if factor.n_levels < 2:
-                level = factor.labels[0] if factor.n_levels else "none"
-                raise DataError(f"{name!r} has one level only ({level!r}); a categorical predictor needs two or more")
-            check_matrix(contrasts, name, factor.n_levels)
-            encoder_state["levels"] = levels_of(factor)
+            encoder_state["levels"] = levels_to_code(name, factor, contrasts)
             encoder_state["contrasts"] = contrasts
             codes = factor.codes
-        return _coded(codes, encoder_state["levels"], encoder_state["contrasts"], reduced_rank)
+        return coded_columns(codes, encoder_state["levels"], encoder_state["contrasts"], reduced_rank=reduced_rank)
 
     return FactorValues(factor, kind="categorical", spans_intercept=True, encoder=encoder)
 
@@ -141,9 +137,24 @@ def levels_of(factor: Factor) -> list[Hashable]:
     return levels
 
 
-def _coded(
-    codes: NDArray[np.int32], levels: list[Hashable], contrasts: Contrasts, reduced_rank: bool
+def default_contrasts(factor: Factor) -> Contrasts:
+    """Treatment contrasts, and polynomials of ordered categories."""
+    return PolyContrasts() if factor.ordered else TreatmentContrasts()
+
+
+def levels_to_code(name: str, factor: Factor, contrasts: Contrasts) -> list[Hashable]:
+    """The levels of a categorical predictor, once they are seen to be enough and to fit the contrasts."""
+    if factor.n_levels < 2:
+        level = factor.labels[0] if factor.n_levels else "none"
+        raise DataError(f"{name!r} has one level only ({level!r}); a categorical predictor needs two or more")
+    check_matrix(contrasts, name, factor.n_levels)
+    return levels_of(factor)
+
+
+def coded_columns(
+    codes: NDArray[np.int32], levels: list[Hashable], contrasts: Contrasts, *, reduced_rank: bool
 ) -> FactorValues[dict[Hashable, NDArray[np.float64]]]:
+    """Columns by field, each (n,), with the format of their names in the metadata."""
     # The public method wraps the same numbers in a data frame, which costs more than all else here.
     matrix = np.asarray(contrasts._get_coding_matrix(levels, reduced_rank=reduced_rank), dtype=np.float64)
     names = tuple(contrasts.get_coding_column_names(levels, reduced_rank=reduced_rank))

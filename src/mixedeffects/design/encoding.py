@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from formulaic import Formula as FormulaicFormula
 from formulaic import ModelSpec
 from formulaic.errors import FormulaicError
 
+from mixedeffects.design.main_effects import MainEffect, main_effects
 from mixedeffects.design.materializer import Functions, Materializer
 from mixedeffects.errors import DataError, FormulaError, MixedEffectsError
 from mixedeffects.formula import python_names, restored
@@ -40,8 +41,8 @@ class Encoding:
         Names of the columns.
     assign : tuple of (str, slice)
         Term label and its columns, in order.
-    spec : ModelSpec or None
-        formulaic's specification; None where the names alone say it all (a constant and plain numeric columns).
+    source : ModelSpec or Levels or None
+        What `spec` is, or is made of.
     functions : mapping of str to callable
         The caller's functions.
     """
@@ -49,8 +50,53 @@ class Encoding:
     expr: str
     names: tuple[str, ...]
     assign: tuple[tuple[str, slice], ...]
-    spec: ModelSpec | None
+    source: ModelSpec | Levels | None
     functions: Functions = field(default_factory=dict)
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """The specification of formulaic; None where the names say it all (a constant and plain numeric columns)."""
+        return self.source.spec if isinstance(self.source, Levels) else self.source
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Levels:
+    """What formulaic has to know of main effects: their columns with every level once, and no other value.
+
+    Attributes
+    ----------
+    expr : str
+        The expression.
+    columns : dict of str to ndarray or Factor
+        Ones for numbers.
+    contrasts : mapping of str to Contrasts
+        By column.
+    """
+
+    expr: str
+    columns: dict[str, Column]
+    contrasts: Mapping[str, Contrasts]
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """The specification of formulaic, the same as of all the data."""
+        n_rows = max(map(len, self.columns.values()), default=1)
+        matrix, _ = _materialized(self.expr, self.columns, n_rows, self.contrasts, {})
+        return matrix.model_spec
+
+
+def _levels(
+    expr: str, effects: Sequence[MainEffect], columns: Mapping[str, Column], contrasts: Mapping[str, Contrasts]
+) -> Levels:
+    labels = {effect.label for effect in effects}
+    factors = {name: column for name, column in columns.items() if isinstance(column, Factor) and name in labels}
+    n_rows = max((factor.n_levels for factor in factors.values()), default=1)
+    table: dict[str, Column] = {
+        name: np.ones(n_rows) for name, column in columns.items() if not isinstance(column, Factor)
+    }
+    for name, factor in factors.items():
+        table[name] = replace(factor, codes=np.arange(n_rows, dtype=np.int32) % factor.n_levels)
+    return Levels(expr=expr, columns=table, contrasts=contrasts)
 
 
 def plain_names(expr: str, columns: Mapping[str, Column]) -> tuple[str, ...] | None:
@@ -71,7 +117,7 @@ def plain_names(expr: str, columns: Mapping[str, Column]) -> tuple[str, ...] | N
 def plain_encoding(expr: str, names: tuple[str, ...], functions: Functions | None = None) -> Encoding:
     """The encoding of a constant and plain numeric columns; the functions are for other parts of the formula."""
     assign = tuple(("1" if name == "Intercept" else name, slice(j, j + 1)) for j, name in enumerate(names))
-    return Encoding(expr=expr, names=names, assign=assign, spec=None, functions=functions or {})
+    return Encoding(expr=expr, names=names, assign=assign, source=None, functions=functions or {})
 
 
 @lru_cache(maxsize=256)
@@ -120,20 +166,51 @@ def encode_columns(
         parsed = _parsed(readable)
     except FormulaicError as error:
         raise FormulaError(f"{expr!r} cannot be read: {error}") from error
-    spec = ModelSpec(formula=parsed, na_action="ignore", output="numpy")
-    materializer = Materializer(columns, n_rows, functions or {}, contrasts or {}, {})
-    matrix = _run(materializer, expr, spec, columns)
+    effects = None if spelled or functions else main_effects(parsed, columns, contrasts or {})
+    if effects is not None:
+        return _of_main_effects(effects, n_rows), _main_encoding(expr, effects, columns, contrasts or {})
+    matrix, materializer = _materialized(expr, columns, n_rows, contrasts or {}, functions or {})
     _check_contrasts(contrasts or {}, columns, materializer.coded)
     fitted: ModelSpec = matrix.model_spec
-    assign = []
-    start = 0
-    names: list[str] = []
-    for term, _, term_columns in fitted.structure:
-        assign.append((restored(str(term), spelled), slice(start, start + len(term_columns))))
-        names.extend(restored(name, spelled) for name in term_columns)
-        start += len(term_columns)
-    encoding = Encoding(expr=expr, names=tuple(names), assign=tuple(assign), spec=fitted, functions=functions or {})
-    return matrix.__wrapped__, encoding
+    terms = [
+        (restored(str(term), spelled), tuple(restored(name, spelled) for name in names))
+        for term, _, names in fitted.structure
+    ]
+    return matrix.__wrapped__, _encoding(expr, terms, fitted, functions or {})
+
+
+def _materialized(
+    expr: str, columns: Mapping[str, Column], n_rows: int, contrasts: Mapping[str, Contrasts], functions: Functions
+) -> tuple[Any, Materializer]:
+    """The matrix of formulaic, and what made it."""
+    parsed = _parsed(python_names(expr)[0])
+    materializer = Materializer(columns, n_rows, functions, contrasts, {})
+    spec = ModelSpec(formula=parsed, na_action="ignore", output="numpy")
+    return _run(materializer, expr, spec, columns), materializer
+
+
+def _encoding(
+    expr: str, terms: Sequence[tuple[str, tuple[str, ...]]], source: ModelSpec | Levels, functions: Functions
+) -> Encoding:
+    ends = np.cumsum([len(names) for _, names in terms]).tolist()
+    assign = tuple((label, slice(end - len(names), end)) for (label, names), end in zip(terms, ends, strict=True))
+    names = tuple(name for _, names in terms for name in names)
+    return Encoding(expr=expr, names=names, assign=assign, source=source, functions=functions)
+
+
+def _of_main_effects(effects: Sequence[MainEffect], n_rows: int) -> NDArray[np.float64]:
+    columns = [values for effect in effects for values in effect.values]
+    X = np.empty((n_rows, len(columns)), order="F")
+    for j, values in enumerate(columns):
+        X[:, j] = values
+    return X
+
+
+def _main_encoding(
+    expr: str, effects: Sequence[MainEffect], columns: Mapping[str, Column], contrasts: Mapping[str, Contrasts]
+) -> Encoding:
+    terms = [(effect.label, effect.names) for effect in effects]
+    return _encoding(expr, terms, _levels(expr, effects, columns, contrasts), {})
 
 
 def _check_contrasts(contrasts: Mapping[str, Contrasts], columns: Mapping[str, Column], coded: set[str]) -> None:

@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 from formulaic.materializers import PandasMaterializer
 from formulaic.materializers.types import FactorValues
-from formulaic.transforms.contrasts import Contrasts, PolyContrasts, TreatmentContrasts
 from formulaic.utils.stateful_transforms import stateful_transform
 from formulaic.utils.variables import Variable
 from interface_meta import override
 
-from mixedeffects.design.coding import categorical, fitted_codes, levels_of, resolve
+from mixedeffects.design.coding import categorical, default_contrasts, fitted_codes, levels_of, resolve
 from mixedeffects.errors import DataError
 from mixedeffects.formula import column_of, formulaic_context
 from mixedeffects.frame import Column, Factor, encode
 from mixedeffects.frame.source import read_array
 
 if TYPE_CHECKING:
+    from formulaic.transforms.contrasts import Contrasts
     from numpy.typing import NDArray
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -125,7 +125,7 @@ class Materializer(PandasMaterializer):  # type: ignore[misc]
             self.coded.add(name)
             if name in self._contrasts:
                 return self._contrasts[name]
-        return PolyContrasts() if factor.ordered else TreatmentContrasts()
+        return default_contrasts(factor)
 
     def _mark_categorical(self, data: Any, contrasts: Any = None, *, levels: Sequence[Any] | None = None) -> Any:
         """Take the place of formulaic's ``C``: the same arguments, with the contrasts asked for by column."""

@@ -183,11 +183,15 @@ def saturated_binomial(yes: Vector, no: Vector) -> Vector:
     yes, no : ndarray
         At least 0. They need not be whole numbers.
     """
+    yes, no = np.broadcast_arrays(yes, no)
     inner = (yes > 0.0) & (no > 0.0)
-    yes, no = np.where(inner, yes, 1.0), np.where(inner, no, 1.0)
-    n = yes + no
-    value = 0.5 * np.log(n / yes / no) - HALF_LOG_2PI
-    return np.where(inner, value + stirling_error(n) - stirling_error(yes) - stirling_error(no), 0.0)
+    out = np.zeros(inner.shape)
+    if inner.any():  # in none of the rows where each is one trial
+        yes, no = yes[inner], no[inner]
+        n = yes + no
+        value = 0.5 * np.log(n / yes / no) - HALF_LOG_2PI
+        out[inner] = value + stirling_error(n) - stirling_error(yes) - stirling_error(no)
+    return out
 
 
 def saturated_poisson(count: Vector) -> Vector:

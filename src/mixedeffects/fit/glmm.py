@@ -31,7 +31,7 @@ from mixedeffects.fit.kinds import (
     scale_parameter,
     standard_residuals,
 )
-from mixedeffects.fit.record import LmmFit
+from mixedeffects.fit.record import Later, LmmFit
 from mixedeffects.fit.residuals import residuals
 from mixedeffects.fit.separation import verdict, verdict_without_estimates
 from mixedeffects.optimize import Optimum
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.control import Control
-    from mixedeffects.criterion import GaussianCriterion
     from mixedeffects.design import Design
     from mixedeffects.families import Family
     from mixedeffects.fit.glmm_values import Kind
@@ -148,11 +147,11 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
             raise
         raise ConvergenceError(separated) from error
     t = criterion.split(minimum.x)[2]
-    objective = working_criterion(design, family, minimum.point.raw["eta"], t, control)
+    objective = _objective(design, family, minimum.point.raw["eta"], t, control)
     solution, joint = _solution(criterion, minimum, objective, held=held)
     return GlmmFit(
         model=design,
-        objective=objective,
+        profiled=objective,
         solution=solution,
         optimum=_judged(criterion, minimum, nagq, control),
         control=control,
@@ -294,6 +293,11 @@ def _criterion(design: Design, family: Family[Any], nagq: int, control: Control)
     return agq_criterion(laplace, nagq) if nagq > 1 else laplace.with_joint(nagq == 0)
 
 
+def _objective(design: Design, family: Family[Any], eta: NDArray[np.float64], t: float, control: Control) -> Later:
+    # A print, a test or a prediction without errors does without it.
+    return Later(lambda: working_criterion(design, family, eta, t, control))
+
+
 def _working_factors(criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum) -> list[NDArray[np.float64]]:
     return criterion.layout.factors(minimum.x[: criterion.sizes[0]])
 
@@ -311,7 +315,7 @@ def _judged(
 
 
 def _solution(
-    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, objective: GaussianCriterion, *, held: bool
+    criterion: LaplaceCriterion | AgqCriterion, minimum: LaplaceMinimum, objective: Later, *, held: bool
 ) -> tuple[Solution, NDArray[np.float64]]:
     basis, raw = criterion.basis, minimum.point.raw
     d, p, _ = criterion.sizes
@@ -321,7 +325,7 @@ def _solution(
     joint = covariance_of_maps(minimum.hessian, free, np.eye(len(free)))
     back = np.linalg.inv(basis.R) if len(basis.R) else basis.R
     if criterion.joint:
-        linear = objective.evaluate(minimum.theta)
+        linear = objective().evaluate(minimum.theta)
         vcov = linear.vcov / linear.sigma**2
     else:
         to_data = np.zeros((p, len(free)))
@@ -343,5 +347,5 @@ def restored(kind: type[GlmmFit], parts: dict[str, Any], optimum: dict[str, Any]
         **parts,
         likelihood=_criterion(model, family, parts["nagq"], parts["control"]),
         optimum=Optimum(**optimum, smallest=Known(smallest)),
-        objective=working_criterion(model, family, eta, parts["log_dispersion"], parts["control"]),
+        profiled=_objective(model, family, eta, parts["log_dispersion"], parts["control"]),
     )

@@ -74,4 +74,4 @@ def working_model(fit: GlmmFit) -> LmmFit:
     vcov = found.vcov / found.sigma**2
     solution = replace(fit.solution, beta=found.beta, vcov=vcov, rss=found.rss, b=found.b, u=found.u)
     control = replace(fit.control, start=None, fixed_theta=tuple(theta.tolist()))
-    return LmmFit(model=design, objective=fit.objective, solution=solution, optimum=fit.optimum, control=control)
+    return LmmFit(model=design, profiled=fit.profiled, solution=solution, optimum=fit.optimum, control=control)

@@ -18,11 +18,8 @@ _PART = 1e-5  # cosine between a function and a flat direction, beyond rounding
 
 def has_parameter(criterion: LaplaceCriterion | AgqCriterion, x: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which entries of theta, beta, t are parameters at x, (m,): a column of zeros of Lambda is none."""
-    d, layout = criterion.sizes[0], criterion.layout
-    out = np.ones(len(x), dtype=bool)
-    pivots = [L[c, c] != 0.0 for L in layout.factors(x[:d]) for c in range(len(L)) for _ in range(c, len(L))]
-    out[:d] = pivots
-    return out
+    d = criterion.sizes[0]
+    return np.concatenate([criterion.layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
 
 
 def covariance_of_maps(

@@ -87,6 +87,4 @@ def _fit(design: Design, criterion: GaussianCriterion, control: Control) -> LmmF
             f"the model fits the response exactly: the residual standard deviation is 0 beside a range of {spread:.3g} "
             "in the response. There is no random error left to estimate; look for the response among the predictors"
         )
-    return LmmFit(
-        model=design, objective=criterion, solution=minimum.solution, optimum=minimum.optimum, control=control
-    )
+    return LmmFit(model=design, profiled=criterion, solution=minimum.solution, optimum=minimum.optimum, control=control)

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mixedeffects.control import Control
     from mixedeffects.criterion import GaussianCriterion, Solution
     from mixedeffects.design import Design
     from mixedeffects.optimize import Optimum
+
+
+class Later:
+    """A criterion that is set up when it is first asked for, in whichever thread."""
+
+    __slots__ = ("_lock", "_made", "_make")
+
+    def __init__(self, make: Callable[[], GaussianCriterion]) -> None:
+        self._make, self._lock = make, Lock()
+        self._made: GaussianCriterion | None = None
+
+    def __call__(self) -> GaussianCriterion:
+        """Return the criterion."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+        return self._made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False, weakref_slot=True)
@@ -21,8 +41,8 @@ class LmmFit:
     ----------
     model : Design
         The data of the model as arrays.
-    objective : GaussianCriterion
-        The profiled criterion as a function of theta.
+    profiled : GaussianCriterion or Later
+        What `objective` is.
     solution : Solution
         The estimates, at the minimum.
     optimum : Optimum
@@ -32,10 +52,15 @@ class LmmFit:
     """
 
     model: Design
-    objective: GaussianCriterion
+    profiled: GaussianCriterion | Later
     solution: Solution
     optimum: Optimum
     control: Control
+
+    @property
+    def objective(self) -> GaussianCriterion:
+        """The profiled criterion as a function of theta."""
+        return self.profiled() if isinstance(self.profiled, Later) else self.profiled
 
     @property
     def reml(self) -> bool:

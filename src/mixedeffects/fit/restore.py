@@ -39,7 +39,7 @@ def restored(
     products = cross_products(model, n_threads=control.n_threads)
     return kind(
         model=model,
-        objective=gaussian_criterion(products, reml=reml),
+        profiled=gaussian_criterion(products, reml=reml),
         solution=solution,
         optimum=Optimum(**optimum, smallest=Known(smallest)),
         control=control,

@@ -9,6 +9,7 @@ import ast
 import difflib
 import operator
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,8 +74,7 @@ def evaluate(
     DataError
         A column does not exist, or the computation fails.
     """
-    known = allowed.function_names(functions)
-    code = read(expr, 0, len(expr), known=known, where="response")
+    code = _read(expr, allowed.function_names(functions))
     if isinstance(code.tree, ast.Name) and code.columns:
         return np.asarray(_column(code.columns[0], columns))
     evaluation = _Evaluation(code, columns, functions or {})
@@ -91,6 +91,11 @@ def evaluate(
         message = f"{code.shown!r} cannot be computed from these data: {type(problem).__name__}: {problem}"
         raise DataError(message) from problem
     return results[0] if len(parts) == 1 else np.column_stack(results)
+
+
+@lru_cache(maxsize=256)
+def _read(expr: str, known: frozenset[str]) -> Code:
+    return read(expr, 0, len(expr), known=known, where="response")
 
 
 def _column(name: str, columns: Mapping[str, Any]) -> Any:

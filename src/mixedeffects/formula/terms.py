@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mixedeffects.formula.expressions import columns, quoted_name
 from mixedeffects.formula.tokens import tokenize
@@ -78,6 +79,7 @@ class Formula:
         return self.text
 
 
+@lru_cache(maxsize=1024)
 def term_columns(text: str) -> tuple[str, ...]:
     """Return the columns used in a piece of formulaic's grammar that has been checked before."""
     found: list[str] = []

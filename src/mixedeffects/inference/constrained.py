@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from mixedeffects._core import saddle_step
 from mixedeffects.errors import ConvergenceError
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from mixedeffects.inference.coordinates import Coordinates
     from mixedeffects.inference.deviance import Deviance, DevianceAt
 
-_FLAT = 1e-9  # of the largest eigenvalue: a direction with less curvature is taken to have that much
-_NEGATIVE = 1e-7  # of the largest eigenvalue: what must be below zero to count as negative
 _EXACT_TOLERANCE = 1e-7  # Newton decrement; its square root cubed is what the corrected minimum is off by
 _APPROXIMATE_TOLERANCE = 1e-9
 _ROUGH_TOLERANCE = 1e-2
@@ -181,7 +180,7 @@ class VarianceProfile:
             if here is None:
                 break
             free = self._free(psi, here.gradient, redundant)
-            newton = _newton_step(here.gradient[free], here.hessian[free][:, free], radius)
+            newton = _Step(*saddle_step(here.gradient[free], here.hessian[free][:, free].copy(), radius))
             if newton.decrement <= tolerance:
                 point = _point(psi, here, newton, free)
                 return point if point.deviance < self.ceiling else flat(point, self.ceiling)
@@ -210,28 +209,6 @@ class VarianceProfile:
         free = (psi > self._coordinates.lower) | (gradient < 0.0)
         free[redundant] = False
         return np.flatnonzero(free[every]) + 1
-
-
-def _newton_step(g: NDArray[np.float64], H: NDArray[np.float64], radius: float) -> _Step:
-    """Newton step within a radius; curvature below zero counts by its size, and is followed up to the radius."""
-    if not len(g):
-        return _Step(g, 0.0, 0.0, H)
-    values, vectors = np.linalg.eigh(H)
-    largest = max(float(np.abs(values).max()), 1e-300)
-    negative = bool(values[0] < -_NEGATIVE * largest)
-    size = np.maximum(np.abs(values), _FLAT * largest)
-    slopes = g @ vectors
-    along = -slopes / size
-    decrement = math.inf if negative else -0.5 * float(slopes @ along)
-    length = math.sqrt(float(along @ along))
-    inverse = (vectors / size) @ vectors.T
-    if length > radius:
-        along *= radius / length
-    elif negative:
-        sign = -1.0 if slopes[0] > 0.0 else 1.0
-        along[0] += sign * (math.sqrt(max(radius**2 - float(along[1:] @ along[1:]), 0.0)) - abs(along[0]))
-    gain = -float(slopes @ along + 0.5 * (values * along) @ along)
-    return _Step(vectors @ along, gain, decrement, inverse)
 
 
 def _point(psi: NDArray[np.float64], here: DevianceAt, newton: _Step, free: slice | NDArray[np.intp]) -> ProfilePoint:

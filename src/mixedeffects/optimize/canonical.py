@@ -60,7 +60,8 @@ def transformed(A: NDArray[np.float64], L: NDArray[np.float64]) -> NDArray[np.fl
 
 def _is_canonical(F: NDArray[np.float64]) -> bool:
     """Whether a factor is in canonical form already, so that rounding need not touch it."""
-    if F.shape[0] != F.shape[1] or np.triu(F, 1).any():
+    rows = F.tolist()  # factors are small: plain numbers cost less than array operations
+    if len(rows) != F.shape[1] or any(any(row[i + 1 :]) for i, row in enumerate(rows)):
         return False
-    pivots = np.diag(F)
-    return bool((pivots >= 0.0).all() and not F[:, pivots == 0.0].any())
+    pivots = [row[i] for i, row in enumerate(rows)]
+    return all(pivot >= 0.0 and (pivot > 0.0 or not F[:, j].any()) for j, pivot in enumerate(pivots))

@@ -96,7 +96,7 @@ def certificate(
     """
     layout = criterion.layout
     factors = layout.factors(theta)
-    free = np.array([L[c, c] != 0.0 for L in factors for c in range(len(L)) for _ in range(c, len(L))], dtype=bool)
+    free = layout.free(theta)
     own = _by_term(layout, G)
     null = null_derivatives(layout, factors, G)
     gradient = layout.theta([2.0 * G_t @ L for G_t, L in zip(own, factors, strict=True)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from mixedeffects._core import QuadraticModel
 from mixedeffects.criterion.differences import hessian_by_differences
 from mixedeffects.errors import ConvergenceError
 from mixedeffects.optimize.canonical import lower_factor, transformed
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
     from mixedeffects.control import Control
     from mixedeffects.criterion.agq import AgqCriterion
     from mixedeffects.criterion.laplace import LaplaceCriterion, LaplacePoint
+    from mixedeffects.optimize.quasi_newton import Descent
 
     Criterion: TypeAlias = LaplaceCriterion | AgqCriterion
 
-_ROUGH, _CLOSE = 0.1, 1e-8  # decrements at which the fast approximation and the search by learnt curvature end
+_ROUGH, _CLOSE = 0.1, 1e-7  # decrements at which the fast approximation and the search by learnt curvature end
+_RADIUS = 2.0  # of the first trust region
+_PROMISING = 10.0  # decrement from which the search need not begin with the fast approximation
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
 _ROUNDING = 1e-14  # decrement that no step could improve
 _SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
+_NEXT = 1e-5  # decrement from which the minimum is taken to be where a step leads
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
 _LEAST_START = 0.1  # diagonal of a factor in the working columns, to begin with; in units of the linear predictor
@@ -82,11 +87,20 @@ class _Count:
     def hessian(
         self, x: NDArray[np.float64], point: LaplacePoint, curvature: NDArray[np.float64], n_threads: int
     ) -> NDArray[np.float64]:
-        """Exact Hessian, with steps of a size that goes with the parameters' uncertainty."""
-        step = _STEP / np.sqrt(_diagonal(curvature, self.criterion.sizes))
+        """Exact Hessian where the minimum is by the curvature so far, if it is near, or else at x.
+
+        The differences have steps of a size that goes with the parameters' uncertainty.
+        """
+        d = self.criterion.sizes[0]
+        free = np.concatenate([self.criterion.layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
+        model = QuadraticModel(curvature[np.ix_(free, free)], point.gradient[free])
+        step, shift = _STEP / np.sqrt(_diagonal(curvature, self.criterion.sizes)), np.zeros(len(x))
+        if model.decrement < _NEXT:
+            shift[free] = model.step(1.0)
         for shorter in (1.0, 1.0 / 32.0):  # a mean that cannot be may lie next to the minimum
             self.n += 2 * len(x)
-            found = self.criterion.hessian(x, point, shorter * step, n_threads)
+            found = self.criterion.hessian(x, point, shorter * step, n_threads, shift)
+            shift[:] = 0.0
             if np.isfinite(found).all():
                 return found
         raise ConvergenceError(
@@ -120,37 +134,16 @@ def minimize_laplace(
 
     Notes
     -----
-    The linear mixed model at the mode for Lambda = unit I gives a start for the fast approximation, and that one for
-    all parameters; a trust region with learnt curvature
-    leads close to the minimum, and Newton steps with the exact Hessian to it. A covariance matrix that is nearly
-    singular is made so where that costs nothing.
+    The linear mixed model at the mode for Lambda = unit I gives a start, from which a trust region with learnt
+    curvature leads close to the minimum, and Newton steps with the exact Hessian to it. Where that start is a poor one
+    the fast approximation leads to a better one first. A covariance matrix that is nearly singular is made so where
+    that costs nothing.
     """
     # Only a start is wanted of the fast approximation, unless it is the criterion itself.
     fast = _Count(criterion if criterion.joint else criterion.with_joint(True, inner=_INNER_ROUGH))
-    for start, curvature, near in _starts(criterion, control):
-        found = descend(
-            fast,
-            start,
-            curvature,
-            tolerance=_ROUGH,
-            max_evaluations=control.max_evaluations,
-            near=near,
-            renewed=_with_information,
-        )
-        if np.isfinite(found.point.value):
-            break
-    if not np.isfinite(found.point.value):
-        raise ConvergenceError(
-            "the response has no mode at the starting value: the inner iteration fails. Look for a response that the "
-            "family and link cannot reach, or give another control=Control(start=...)"
-        )
-    trace, count = list(found.trace), _Count(criterion)
+    count = _Count(criterion)
+    found, trace = _descent(fast, count, control)
     x, B, point = found.x, found.curvature, found.point
-    if not criterion.joint:
-        x, B = _with_beta(criterion, x, B, point)
-        found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=control.max_evaluations, near=point)
-        x, B, point = found.x, found.curvature, found.point
-        trace += found.trace
     function = fast if criterion.joint else count
     n_threads = control.n_threads if criterion.design.nobs * len(x) > _WORTH_A_THREAD else 1
     for _ in range(_POLISHES):
@@ -168,6 +161,41 @@ def minimize_laplace(
     return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
 
 
+def _descent(fast: _Count, count: _Count, control: Control) -> tuple[Descent[LaplacePoint], list[TracePoint]]:
+    """Close to the minimum by learnt curvature: at once from a good start, else by way of the fast approximation."""
+    criterion, most, trace = count.criterion, control.max_evaluations, list[TracePoint]()
+    for start, curvature, near in _starts(criterion, control):
+        if not criterion.joint and "curvature" in near.raw:
+            x, B = _with_beta(criterion, start, _with_information(near, curvature), near)
+            first = count(x, near)
+            if np.isfinite(first.value) and QuadraticModel(B, first.gradient).decrement < _PROMISING:
+                found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=most, first=first, radius=_RADIUS)
+                return found, list(found.trace)
+        found = descend(
+            fast,
+            start,
+            curvature,
+            tolerance=_ROUGH,
+            max_evaluations=most,
+            near=near,
+            renewed=_with_information,
+            radius=_RADIUS,
+        )
+        trace = list(found.trace)
+        if np.isfinite(found.point.value):
+            break
+    if not np.isfinite(found.point.value):
+        raise ConvergenceError(
+            "the response has no mode at the starting value: the inner iteration fails. Look for a response that the "
+            "family and link cannot reach, or give another control=Control(start=...)"
+        )
+    if criterion.joint:
+        return found, trace
+    x, B = _with_beta(criterion, found.x, found.curvature, found.point)
+    found = descend(count, x, B, tolerance=_CLOSE, max_evaluations=most, near=found.point)
+    return found, [*trace, *found.trace]
+
+
 def _starts(
     criterion: Criterion, control: Control
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], LaplacePoint]]:
@@ -177,9 +205,10 @@ def _starts(
     data have, where links with units (identity, inverse) end.
     """
     layout, design, family = criterion.layout, criterion.design, criterion.family
-    level = np.full(design.nobs, float(family.link.link(np.array([design.y.mean()]))[0]))
-    t = family.dispersion_start(design.y, np.full(design.nobs, design.y.mean()), np.ones(design.nobs))
-    weight = family.derivatives(design.y, level, design.row_weights, t).expected.mean()
+    mean = np.array([design.y.mean()])
+    t = family.dispersion_start(design.y, np.full(design.nobs, mean[0]), np.ones(design.nobs))
+    row_weight = np.array([1.0 if design.weights is None else design.weights.mean()])
+    weight = family.derivatives(mean, family.link.link(mean), row_weight, t).expected[0]
     unit = float(1.0 / np.sqrt(weight)) if np.isfinite(weight) and weight > 0.0 else 1.0
     unit = min(unit, 1.0) if family.link.name in _WITHOUT_UNIT else unit
     levels = [layout.n_levels[block] for block, _, _ in layout.entries()]
@@ -207,14 +236,17 @@ def _from_linear(
     found = criterion.core.linear_start(start[:d], near.raw["beta"], t, near.raw["s"], _LINEAR_ROUGH)
     if found is None:
         return start, near
-    theta, beta, s = found
-    factors = [lower_factor(L) for L in layout.factors(theta)]
+    factors = [lower_factor(L) for L in layout.factors(found["theta"])]
     if not all(np.isfinite(L).all() and np.abs(L).max(initial=0.0) < _WILD * max(unit, 1.0) for L in factors):
         return start, near
     lifted = [_lifted(L, unit) for L in factors]
+    begin = np.concatenate([layout.theta(lifted), start[d:]])
     if any((new != old).any() for new, old in zip(lifted, factors, strict=True)):
-        s = near.raw["s"]  # b = S s would be far off with another S
-    return np.concatenate([layout.theta(lifted), start[d:]]), replace(near, raw={"beta": beta, "s": s})
+        # b = S s would be far off with another S
+        return begin, replace(near, raw={"beta": found["beta"], "s": near.raw["s"]})
+    if not np.array_equal(begin[:d], found["theta"]):
+        return begin, replace(near, raw={"beta": found["beta"], "s": found["s"]})
+    return begin, replace(near, raw=found)
 
 
 def _lifted(L: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
@@ -227,15 +259,16 @@ def _first(criterion: Criterion, start: NDArray[np.float64]) -> LaplacePoint:
     """Fixed effects that fit the link of starting means, for links that have no mean at eta = 0."""
     design, family = criterion.design, criterion.family
     offset = 0.0 if design.offset is None else design.offset
+    R, X = criterion.basis.R, design.X
     eta = family.link.link(family.start(design.y, np.ones(design.nobs))) - offset
-    beta = np.linalg.lstsq(design.X, eta, rcond=None)[0]
-    if not family.valid(design.X @ beta + offset).all():
+    beta = np.linalg.solve(R.T, X.T @ eta)  # in the working columns, which are orthonormal
+    if not family.valid(X @ np.linalg.solve(R, beta) + offset).all():
         level = float(family.link.link(np.array([design.y.mean()]))[0])
-        beta = np.linalg.lstsq(design.X, np.full(design.nobs, level), rcond=None)[0]
+        beta = np.linalg.solve(R.T, X.sum(axis=0) * level)
     from mixedeffects.criterion.laplace import LaplacePoint
 
     zero = [np.zeros((J, k)) for J, k in zip(criterion.layout.n_levels, criterion.layout.block_widths, strict=True)]
-    return LaplacePoint(value=np.inf, gradient=np.empty(0), raw={"beta": criterion.basis.R @ beta, "s": zero})
+    return LaplacePoint(value=np.inf, gradient=np.empty(0), raw={"beta": beta, "s": zero})
 
 
 def _with_information(point: LaplacePoint, learnt: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -274,7 +307,12 @@ def _canonical(
         moved = np.concatenate([layout.theta(candidate), x[d:]])
         trial = function(moved, point)
         slopes = null_derivatives(layout, candidate, trial.raw["G"]) if np.isfinite(trial.value) else (-1.0,)
-        if trial.value <= point.value + _FREE and all(slope is None or slope >= 0.0 for slope in slopes):
+        rises = all(slope is None or slope >= 0.0 for slope in slopes)
+        # Where a pivot is left that is nearly zero, the derivative along the column of zeros has no digits.
+        vague = any(
+            ((pivots := np.diag(L)) > 0.0).any() and pivots[pivots > 0.0].min() < _NEAR_BOUNDARY for L in candidate
+        )
+        if trial.value <= point.value + _FREE and (rises or (vague and trial.value < point.value - _FREE)):
             return moved, trial
     if np.array_equal(canonical, x):
         return canonical, point
@@ -313,8 +351,7 @@ def _minimum(
         for (key, names), L, slope in zip(terms, factors, null, strict=True)
         if slope is not None
     )
-    free = np.array([L[c, c] != 0.0 for L in working for c in range(len(L)) for _ in range(c, len(L))], dtype=bool)
-    free = np.concatenate([free, np.ones(len(x) - d, dtype=bool)])
+    free = np.concatenate([layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
     scale = np.sqrt(_diagonal(hessian, criterion.sizes))
     values = np.linalg.eigvalsh((hessian / np.outer(scale, scale))[np.ix_(free, free)])
     rises = all(b.derivative >= 0.0 for b in boundary)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from mixedeffects._core import QuadraticModel
 from mixedeffects.optimize.record import TracePoint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LEAST = 1e-8  # of the largest curvature: flatter directions count as flat
 _WIDEST = 1e6
-_SHIFTS, _NEAR_RADIUS = 50, 0.01  # Newton steps towards a shift that keeps to the radius, and how well it does
 
 
 class Point(Protocol):
@@ -92,6 +91,7 @@ def descend(
     first: PointT | None = None,
     learn: bool = True,
     renewed: Renewed[PointT] | None = None,
+    radius: float = 1.0,
 ) -> Descent[PointT]:
     """Minimize a smooth function.
 
@@ -115,6 +115,8 @@ def descend(
         Update the curvature; otherwise it is kept, as is right for an exact Hessian near the minimum.
     renewed : callable, optional
         Puts what is known of the curvature at an accepted point in place of what was learnt.
+    radius : float
+        Of the first trust region, in units in which the diagonal of the curvature is 1.
 
     Returns
     -------
@@ -129,13 +131,13 @@ def descend(
     ----------
     .. [1] Nocedal & Wright (2006), Numerical Optimization, chapters 4 and 6, doi:10.1007/978-0-387-40065-5.
     """
-    x, B, radius = start, curvature, 1.0
+    x, B = start, curvature
     best = function(x, near) if first is None else first
     n, finite = int(first is None), bool(np.isfinite(best.value))
     if finite and renewed is not None:
         B = renewed(best, B)
-    model = _Model(B, best.gradient) if finite else None
-    decrement = np.inf if model is None else model.decrement()
+    model = QuadraticModel(B, best.gradient) if finite else None
+    decrement = np.inf if model is None else model.decrement
     trace = [TracePoint(best.value, decrement, radius, 0.0, True, not learn)]
     while model is not None and decrement >= tolerance and n < max_evaluations and radius > 1e-12:
         step = model.step(radius)
@@ -154,8 +156,8 @@ def descend(
             x, best = x + step, trial
             if renewed is not None:
                 B = renewed(best, B)
-        model = _Model(B, best.gradient)
-        decrement = model.decrement()
+        model = QuadraticModel(B, best.gradient)
+        decrement = model.decrement
         trace.append(TracePoint(trial.value, decrement, radius, length, accepted, not learn))
     return Descent(
         x=x,
@@ -179,37 +181,6 @@ def _next_radius(radius: float, length: float, ratio: float) -> float:
     if ratio > 0.75:
         return min(max(radius, 3.0 * length), _WIDEST)
     return 0.25 * length if ratio < 0.25 else radius
-
-
-class _Model:
-    """The quadratic model at a point, by the eigenvalues of the curvature in units in which its diagonal is 1."""
-
-    def __init__(self, B: NDArray[np.float64], gradient: NDArray[np.float64]) -> None:
-        self.scale = units(B)
-        self.values, self.vectors = np.linalg.eigh(B / np.outer(self.scale, self.scale))
-        self.g = self.vectors.T @ (gradient / self.scale)
-        self.floor = _LEAST * max(1.0, float(np.abs(self.values).max(initial=0.0)))
-
-    def decrement(self) -> float:
-        """Half of g'|B|^-1 g."""
-        return float(0.5 * np.sum(self.g**2 / np.maximum(np.abs(self.values), self.floor)))
-
-    def step(self, radius: float) -> NDArray[np.float64]:
-        """The minimum of the model within the radius, in scaled units: (B + shift) step = -g [1]_.
-
-        References
-        ----------
-        .. [1] More & Sorensen (1983), SIAM Journal on Scientific and Statistical Computing 4, 553-572,
-           doi:10.1137/0904038.
-        """
-        values = self.values + max(0.0, self.floor - float(self.values.min(initial=self.floor)))
-        for _ in range(_SHIFTS):
-            step = -self.g / values
-            length = float(np.sqrt(step @ step))
-            if length <= (1.0 + _NEAR_RADIUS) * radius:
-                break
-            values = values + (length / radius - 1.0) * length**2 / float(np.sum(step**2 / values))
-        return np.asarray(self.vectors @ step / self.scale, dtype=np.float64)
 
 
 def learnt(

@@ -329,5 +329,5 @@ _pad = pad
 def result_of(fit: LmmFit) -> LmmResult:
     """Give a fit its public face."""
     return LmmResult(
-        model=fit.model, objective=fit.objective, solution=fit.solution, optimum=fit.optimum, control=fit.control
+        model=fit.model, profiled=fit.profiled, solution=fit.solution, optimum=fit.optimum, control=fit.control
     )
