@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mixedeffects._core import saddle_step
 from mixedeffects.errors import ConvergenceError
+from mixedeffects.optimize.saddle import saddle_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.inference.coordinates import Coordinates
     from mixedeffects.inference.deviance import Deviance, DevianceAt
+    from mixedeffects.optimize.saddle import SaddleStep
 
 _EXACT_TOLERANCE = 1e-7  # Newton decrement; its square root cubed is what the corrected minimum is off by
 _APPROXIMATE_TOLERANCE = 1e-9
@@ -86,18 +87,6 @@ class ProfileFunction(Protocol):
 
     def reported(self, position: float) -> float:
         """Return the parameter on its own scale."""
-
-
-class _Step(NamedTuple):
-    """A step of the free parameters, what it should gain, the Newton decrement, and the inverse curvature.
-
-    The decrement is infinite if there is negative curvature.
-    """
-
-    step: NDArray[np.float64]
-    gain: float
-    decrement: float
-    inverse: NDArray[np.float64]
 
 
 class VarianceProfile:
@@ -180,7 +169,7 @@ class VarianceProfile:
             if here is None:
                 break
             free = self._free(psi, here.gradient, redundant)
-            newton = _Step(*saddle_step(here.gradient[free], here.hessian[free][:, free].copy(), radius))
+            newton = saddle_step(here.gradient[free], here.hessian[free][:, free].copy(), radius)
             if newton.decrement <= tolerance:
                 point = _point(psi, here, newton, free)
                 return point if point.deviance < self.ceiling else flat(point, self.ceiling)
@@ -211,7 +200,9 @@ class VarianceProfile:
         return np.flatnonzero(free[every]) + 1
 
 
-def _point(psi: NDArray[np.float64], here: DevianceAt, newton: _Step, free: slice | NDArray[np.intp]) -> ProfilePoint:
+def _point(
+    psi: NDArray[np.float64], here: DevianceAt, newton: SaddleStep, free: slice | NDArray[np.intp]
+) -> ProfilePoint:
     """The minimum next to a point that is close to it."""
     cross = here.hessian[0, free]
     last = -newton.inverse @ here.gradient[free]

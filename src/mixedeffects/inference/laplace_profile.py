@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -206,10 +207,9 @@ class LaplaceProfile:
             if found.converged:
                 break
             start, at = found.x, found.point
-            here = at.point  # a bent valley, of which the curvature learnt so far tells little
-            exact = hessian_by_differences(
-                [lambda x, here=here: self._evaluate(psi, x, free, here).gradient], start, self._coordinates.step[free]
-            )
+            # A bent valley, of which the curvature learnt so far tells little.
+            gradient = partial(self._gradient, psi, free, at.point)
+            exact = hessian_by_differences([gradient], start, self._coordinates.step[free])
             B = exact if np.isfinite(exact).all() else found.curvature
         if not found.converged:
             raise no_minimum(self.name, self.reported(position))
@@ -232,6 +232,11 @@ class LaplaceProfile:
             return _At(value=math.inf, gradient=whole[free], whole=whole, point=point)
         whole = self._coordinates.gradient(moved, point)
         return _At(value=point.value, gradient=whole[free], whole=whole, point=point)
+
+    def _gradient(
+        self, psi: NDArray[np.float64], free: NDArray[np.intp], near: LaplacePoint, y: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return self._evaluate(psi, y, free, near).gradient
 
     def _point(self, state: _State, decrement: float) -> ProfilePoint:
         psi, whole, B = state.psi, state.at.whole, state.curvature
