@@ -90,4 +90,5 @@ def simulate(fit: GlmmFit, rng: Any) -> NDArray[np.float64]:
     assert isinstance(model, FamilyModel)
     draws = model.draw(np.random.default_rng(rng), 1)
     model.refuse_impossible(draws)
-    return draws.y[0]
+    y: NDArray[np.float64] = draws.y[0]
+    return y

@@ -96,8 +96,8 @@ def new_weights(fit: LmmFit, source: Source, n: int, weights: Any) -> NDArray[np
         broken = np.flatnonzero(np.abs(values - np.rint(values)) > WHOLE)
         if len(broken):
             raise DataError(
-                f"weights: {values[broken[0]]:g} in row {broken[0]} of the new data; the weights of a binomial response "
-                "are its numbers of trials, which must be whole numbers"
+                f"weights: {values[broken[0]]:g} in row {broken[0]} of the new data; those of a binomial response are "
+                "its numbers of trials, which must be whole numbers"
             )
     return values
 

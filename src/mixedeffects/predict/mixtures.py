@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LARGEST = 2.0**52  # counts beyond are no whole numbers any more
 _TOLERANCE = 1e-11  # of a continuous quantile, on the scale of the search
 _STEPS = 200
+_HALVE = 4  # every so many steps of false position a bisection: next to 0 and 1 a beta response is rounded to them
 _STEEP = 37.0  # normal quantile of the smallest probability that is told from 0
 _ROWS = 4096  # at a time
 
@@ -88,7 +89,7 @@ class Mixture(ABC):
             mu = self.family.link.inverse(eta)
             given = self.family.cdf(values[:, None], mu, self.weights[own, None], self.log_dispersion).upper
             out[part] = (np.nan_to_num(given) * probability).sum(axis=1)
-        return out
+        return np.minimum(out, 1.0)  # rounding
 
     @quiet
     def mean_square(self, centre: Vector) -> Vector:
@@ -154,18 +155,20 @@ class Mixture(ABC):
             enough = self.cumulative(middle / trials[rows], rows) >= p
             high[rows] = np.where(enough, middle, high[rows])
             low[rows] = np.where(enough, low[rows], middle)
-        return high / trials
+        return np.asarray(high / trials, dtype=np.float64)
 
     def _continuous(self, p: float, guess: Vector) -> Vector:
         there, back = _scale(self.family)
         target = ndtri(p)
 
         def excess(x: Vector, rows: NDArray[np.intp]) -> Vector:
-            return np.clip(ndtri(self.cumulative(back(x), rows)), -_STEEP, _STEEP) - target
+            scores: Vector = np.clip(ndtri(self.cumulative(back(x), rows)), -_STEEP, _STEEP) - target
+            return scores
 
         every = np.arange(len(guess))
         x = there(guess)
-        return back(_increasing_root(excess, np.where(np.isfinite(x), x, 0.0), every))
+        found: Vector = back(_increasing_root(excess, np.where(np.isfinite(x), x, 0.0), every))
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -220,23 +223,24 @@ def _increasing_root(
     f_high = f_low.copy()
     for _ in range(_STEPS):
         up, down = np.flatnonzero(f_high < 0.0), np.flatnonzero(f_low > 0.0)
-        if not len(up) and not len(down):
+        if not len(up) + len(down):
             break
         low[up], f_low[up] = high[up], f_high[up]
-        high[up] += step[up]
-        f_high[up] = function(high[up], rows[up])
         high[down], f_high[down] = low[down], f_low[down]
+        high[up] += step[up]
         low[down] -= step[down]
-        f_low[down] = function(low[down], rows[down])
+        moved = np.r_[up, down]
+        value = function(np.r_[high[up], low[down]], rows[moved])
+        f_high[up], f_low[down] = value[: len(up)], value[len(up) :]
         step *= 2.0
     side = np.zeros(len(x))
     root = np.where(f_low == 0.0, low, high)
     active = np.flatnonzero((f_low != 0.0) & (f_high != 0.0))
-    for _ in range(_STEPS):
+    for count in range(1, _STEPS):
         if not len(active):
             break
         a, b, fa, fb = low[active], high[active], f_low[active], f_high[active]
-        new = np.clip(b - fb * (b - a) / (fb - fa), a, b)
+        new = np.clip(b - fb * (b - a) / (fb - fa), a, b) if count % _HALVE else 0.5 * (a + b)
         value = function(new, rows[active])
         left = value < 0.0
         halve_b, halve_a = left & (side[active] < 0.0), ~left & (side[active] > 0.0)
@@ -246,5 +250,7 @@ def _increasing_root(
         side[active] = np.where(left, -1.0, 1.0)
         moved = np.abs(new - root[active])
         root[active] = new
-        active = active[(moved > _TOLERANCE * np.maximum(1.0, np.abs(new))) & (value != 0.0)]
+        close = _TOLERANCE * np.maximum(1.0, np.abs(new))
+        wide = high[active] - low[active] > close
+        active = active[(moved > close) & wide & (value != 0.0)]
     return root

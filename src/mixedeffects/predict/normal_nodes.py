@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from mixedeffects.families import Family
 
-_ENDS = np.array([-12.0, -8.0, -5.0, -2.5, 0.0, 2.5, 5.0, 8.0, 12.0])  # panels in standard deviations
-_STEPS = np.array([-27.0, -9.0, -3.0, -1.0, 1.0, 3.0, 9.0, 27.0])  # panels in widths of the steep place
+_ENDS = np.array([-12.0, -8.0, -6.0, -4.5, -3.0, -1.5, 0.0, 1.5, 3.0, 4.5, 6.0, 8.0, 12.0])  # in standard deviations
+_STEPS = np.array(
+    [-27.0, -9.0, -3.0, -1.0, 1.0, 3.0, 9.0, 27.0]
+)  # ends of further panels, in widths of the steep place
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)  # of each panel
 _HALVINGS = 50
 _OUTSIDE = 1e-4  # probability of predictors without a mean that is still left out
@@ -108,9 +110,7 @@ def normal_predictor(family: Family[Any], mean: NDArray[np.float64], sd: NDArray
     return NormalPredictor(mean=mean, sd=sd, lower=lower, upper=upper)
 
 
-def _limit(
-    family: Family[Any], mean: NDArray[np.float64], sd: NDArray[np.float64], side: float
-) -> NDArray[np.float64]:
+def _limit(family: Family[Any], mean: NDArray[np.float64], sd: NDArray[np.float64], side: float) -> NDArray[np.float64]:
     """Where on one side of the mean the possible values end, in standard deviations; infinite where they do not."""
     near, far = np.zeros(len(mean)), np.full(len(mean), side * _ENDS[-1])
     ends = ~_same_side(family, mean, mean + far * sd)

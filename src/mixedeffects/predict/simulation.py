@@ -10,7 +10,7 @@ from mixedeffects.errors import DataError
 from mixedeffects.fit.draws import DrawnTerm, FamilyModel, ResponseModel, drawn_from, response_model
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.predict.arguments import checked_choice
-from mixedeffects.predict.extras import weighted
+from mixedeffects.predict.extras import refuse_weights, weighted
 from mixedeffects.predict.kept import kept_columns
 from mixedeffects.predict.rows import Needs, fitted_rows, new_rows
 from mixedeffects.predict.terms import linear_predictor
@@ -69,6 +69,8 @@ def simulate(
     checked_choice("new_levels", new_levels, ("error", "population"))
     fresh = checked_choice("random", random, ("new", "conditional")) == "new"
     generator = np.random.default_rng(rng)
+    if weights is not None:
+        refuse_weights(fit)
     if data is None:
         if weights is not None or offset is not None:
             raise DataError("weights= and offset= are for new data; the rows of the fit have their own")
