@@ -309,9 +309,11 @@ def test_values_of_weights_and_offset_go_with_dropped_rows():
     np.testing.assert_array_equal(frame.rows, [0, 2, 3, 4, 5])
     np.testing.assert_array_equal(frame.weights, [1.0, 3.0, 4.0, 5.0, 6.0])
     np.testing.assert_array_equal(frame.offset, offset[[0, 2, 3, 4, 5]])
-    with pytest.raises(DataError, match="offset has a missing value in row 1; .*complete, or add offset to the data"):
+    with pytest.raises(
+        DataError, match=r"offset has a missing value in row 1; .*complete row of the data, or add offset to the data"
+    ):
         model_frame(FORMULA, COMPLETE, offset=offset)
     with pytest.raises(
-        DataError, match="weights has 5 values, but the data have 6 rows; .*also for those that are dropp"
+        DataError, match=r"weights has 5 values, but the data have 6 rows; .*also for those that are dropp"
     ):
         model_frame(FORMULA, data, weights=weights[1:])

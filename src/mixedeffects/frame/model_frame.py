@@ -263,8 +263,8 @@ def _check_arrays(extra: Mapping[str, RawColumn | None], keep: NDArray[np.bool_]
             continue
         row = int(np.flatnonzero(wanting)[0])
         raise DataError(
-            f"{argument} has a missing value in row {row}; give a number for every row of the data that is complete, or "
-            f"add {argument} to the data as a column, whose missing values drop their rows"
+            f"{argument} has a missing value in row {row}; give a number for every complete row of the data, or add "
+            f"{argument} to the data as a column, whose missing values drop their rows"
         )
 
 

@@ -124,7 +124,7 @@ def new_offset(model: Design, source: Source, n: int, offset: Any) -> NDArray[np
     DataError
         If the fit's offset was an array, or the fit has none and one is given.
     """
-    given = model.offset_name is not None or _array_was_given(model)
+    given = model.offset_name is not None or argument_offset(model) is not None
     if not given:
         if offset is not None:
             raise DataError("offset=: the fit has no argument offset; leave it out (offset() in the formula is kept)")
@@ -150,11 +150,14 @@ def formula_offset(model: Design, columns: Mapping[str, Column], n: int) -> NDAr
     return total
 
 
-def _array_was_given(model: Design) -> bool:
+def argument_offset(model: Design) -> NDArray[np.float64] | None:
+    """The offset of the rows of a fit without what stands in the formula, (n,); None if that is all of it."""
     if model.offset is None:
-        return False
+        return None
     inside = formula_offset(model, model.columns, model.nobs)
-    return inside is None or not np.array_equal(inside, model.offset)
+    if inside is None:
+        return model.offset
+    return None if np.array_equal(inside, model.offset) else model.offset - inside
 
 
 def _numbers(argument: str, value: Any, source: Source, n: int) -> NDArray[np.float64]:
