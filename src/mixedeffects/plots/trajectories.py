@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST = 30  # panels by default
 _GRID = 60  # points of a curve
+_WIDEST = 56  # characters of a line above the panels
 _POINTS = {"data": "data", "partial": "partial residuals"}  # what the legend calls them
 # Up to so many panels with labels of so many characters: how many side by side, and how high in inches.
 _LAYOUTS = ((4, 99, 2, 1.4), (9, 18, 3, 1.1), (20, 13, 4, 0.85), (10**9, 10, 5, 0.85))
@@ -300,7 +302,7 @@ def _remark(fit: LmmFit, chosen: _Chosen) -> str | None:
     J, shown = block_factor(fit, chosen.block).n_levels, len(chosen.levels)
     parts = [f"{shown} of {J:,} levels of {block_group(fit, chosen.block)}"] if shown < J else []
     if chosen.held is not None:
-        parts.append(f"lines at {chosen.held.text()}")
+        parts.append(fill(f"lines at {chosen.held.text()}", _WIDEST))
     if chosen.held is not None and mean_function(fit) is None:
         parts.append("points: line plus residual")
     elif chosen.crossed:
