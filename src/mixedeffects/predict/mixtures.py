@@ -28,6 +28,7 @@ _STEPS = 200
 _HALVE = 4  # every so many steps of false position a bisection: next to 0 and 1 a beta response is rounded to them
 _STEEP = 37.0  # normal quantile of the smallest probability that is told from 0
 _ROWS = 4096  # at a time
+_FEW = 64  # draws to begin a search with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +61,10 @@ class Mixture(ABC):
             The rows.
         """
 
+    @abstractmethod
+    def few_nodes(self, rows: NDArray[np.intp]) -> tuple[Vector, Vector]:
+        """The same for a first approximation: few of them, whatever is averaged."""
+
     @property
     def discrete(self) -> bool:
         """Whether responses are counts, or proportions of counts."""
@@ -71,7 +76,7 @@ class Mixture(ABC):
         return np.rint(self.weights) if isinstance(self.family, Binomial) else np.ones(len(self.weights))
 
     @quiet
-    def cumulative(self, y: Vector, rows: NDArray[np.intp]) -> Vector:
+    def cumulative(self, y: Vector, rows: NDArray[np.intp], *, rough: bool = False) -> Vector:
         """P(Y <= y) of some rows, (m,).
 
         Parameters
@@ -80,12 +85,14 @@ class Mixture(ABC):
             One value for each.
         rows : ndarray of int (m,)
             The rows.
+        rough : bool
+            By few nodes, to begin a search.
         """
         out = np.empty(len(rows))
         for start in range(0, len(rows), _ROWS):
             part = slice(start, start + _ROWS)
             own, values = rows[part], y[part]
-            eta, probability = self.nodes(*self._steep(values, own), own)
+            eta, probability = self.few_nodes(own) if rough else self.nodes(*self._steep(values, own), own)
             mu = self.family.link.inverse(eta)
             given = self.family.cdf(values[:, None], mu, self.weights[own, None], self.log_dispersion).upper
             out[part] = (np.nan_to_num(given) * probability).sum(axis=1)
@@ -142,32 +149,31 @@ class Mixture(ABC):
     def _count(self, p: float, guess: Vector) -> Vector:
         trials = self.trials
         most = trials if isinstance(self.family, Binomial) else np.full(len(trials), _LARGEST)
-        low = np.full(len(trials), -1.0)  # P(Y <= low) < p
-        high = np.clip(np.floor(np.nan_to_num(guess) * trials), 0.0, most)
-        rows = np.arange(len(trials))
-        while len(rows):  # up, until the quantile is not above
-            short = (self.cumulative(high[rows] / trials[rows], rows) < p) & (high[rows] < most[rows])
-            rows = rows[short]
-            low[rows] = high[rows]
-            high[rows] = np.minimum(2.0 * high[rows] + 1.0, most[rows])
-        while len(rows := np.flatnonzero(high - low > 1.0)):
-            middle = np.floor(0.5 * (low[rows] + high[rows]))
-            enough = self.cumulative(middle / trials[rows], rows) >= p
-            high[rows] = np.where(enough, middle, high[rows])
-            low[rows] = np.where(enough, low[rows], middle)
-        return np.asarray(high / trials, dtype=np.float64)
+
+        def enough(rough: bool) -> Callable[[Vector, NDArray[np.intp]], NDArray[np.bool_]]:
+            return lambda k, rows: self.cumulative(k / trials[rows], rows, rough=rough) >= p
+
+        count = np.clip(np.floor(np.nan_to_num(guess) * trials), 0.0, most)
+        for rough in (True, False):
+            count = _first_count(enough(rough), count, most)
+        return np.asarray(count / trials, dtype=np.float64)
 
     def _continuous(self, p: float, guess: Vector) -> Vector:
         there, back = _scale(self.family)
         target = ndtri(p)
 
-        def excess(x: Vector, rows: NDArray[np.intp]) -> Vector:
-            scores: Vector = np.clip(ndtri(self.cumulative(back(x), rows)), -_STEEP, _STEEP) - target
-            return scores
+        def excess(rough: bool) -> Callable[[Vector, NDArray[np.intp]], Vector]:
+            def function(x: Vector, rows: NDArray[np.intp]) -> Vector:
+                scores: Vector = np.clip(ndtri(self.cumulative(back(x), rows, rough=rough)), -_STEEP, _STEEP) - target
+                return scores
 
-        every = np.arange(len(guess))
+            return function
+
         x = there(guess)
-        found: Vector = back(_increasing_root(excess, np.where(np.isfinite(x), x, 0.0), every))
+        x = np.where(np.isfinite(x), x, 0.0)
+        for rough, step, tolerance in ((True, 0.25, 1e-3), (False, 0.01, _TOLERANCE)):
+            x = _increasing_root(excess(rough), x, step, tolerance)
+        found: Vector = back(x)
         return found
 
 
@@ -187,6 +193,10 @@ class NormalMixture(Mixture):
         """As `NormalPredictor.nodes`."""
         return self.predictor.rows(rows).nodes(centre, width)
 
+    def few_nodes(self, rows: NDArray[np.intp]) -> tuple[Vector, Vector]:
+        """As `NormalPredictor.few_nodes`."""
+        return self.predictor.rows(rows).few_nodes()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SampleMixture(Mixture):
@@ -205,6 +215,11 @@ class SampleMixture(Mixture):
         eta = self.draws[rows]
         return eta, np.full_like(eta, 1.0 / eta.shape[1])
 
+    def few_nodes(self, rows: NDArray[np.intp]) -> tuple[Vector, Vector]:
+        """The first of the draws."""
+        eta = self.draws[rows, :_FEW]
+        return eta, np.full_like(eta, 1.0 / eta.shape[1])
+
 
 def _scale(family: Family[Any]) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     """What takes responses to the whole line, and back."""
@@ -213,11 +228,34 @@ def _scale(family: Family[Any]) -> tuple[Callable[[Any], Any], Callable[[Any], A
     return (logit, expit) if family.mean_domain == UNIT else (np.asarray, np.asarray)
 
 
+def _first_count(
+    enough: Callable[[Vector, NDArray[np.intp]], NDArray[np.bool_]], count: Vector, most: Vector
+) -> Vector:
+    """The first whole number that is enough, (n,): by steps that double from one near it, then by halves."""
+    every = np.arange(len(count))
+    reached = enough(count, every) | (count >= most)
+    low, high = np.where(reached, -1.0, count), np.where(reached, count, most)
+    step, rows = np.ones(len(count)), every
+    while len(rows):
+        up = ~reached[rows]
+        new = np.clip(np.where(up, low[rows] + step[rows], high[rows] - step[rows]), -1.0, most[rows])
+        found = (new >= 0.0) & (enough(np.maximum(new, 0.0), rows) | (new >= most[rows]))
+        high[rows], low[rows] = np.where(found, new, high[rows]), np.where(found, low[rows], new)
+        step[rows] *= 2.0
+        rows = rows[(found != up) & (high[rows] - low[rows] > 1.0)]
+    while len(rows := np.flatnonzero(high - low > 1.0)):
+        middle = np.floor(0.5 * (low[rows] + high[rows]))
+        found = enough(middle, rows)
+        high[rows], low[rows] = np.where(found, middle, high[rows]), np.where(found, low[rows], middle)
+    return high
+
+
 def _increasing_root(
-    function: Callable[[Vector, NDArray[np.intp]], Vector], x: Vector, rows: NDArray[np.intp]
+    function: Callable[[Vector, NDArray[np.intp]], Vector], x: Vector, first_step: float, tolerance: float
 ) -> Vector:
     """Where increasing functions are 0, (n,): bracketed from x, then false position with halved ends (Illinois)."""
-    step = 0.25 * np.maximum(1.0, np.abs(x))
+    rows = np.arange(len(x))
+    step = first_step * np.maximum(1.0, np.abs(x))
     low, high = x.copy(), x.copy()
     f_low = function(x, rows)
     f_high = f_low.copy()
@@ -250,7 +288,7 @@ def _increasing_root(
         side[active] = np.where(left, -1.0, 1.0)
         moved = np.abs(new - root[active])
         root[active] = new
-        close = _TOLERANCE * np.maximum(1.0, np.abs(new))
+        close = tolerance * np.maximum(1.0, np.abs(new))
         wide = high[active] - low[active] > close
         active = active[(moved > close) & wide & (value != 0.0)]
     return root

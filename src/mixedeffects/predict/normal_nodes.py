@@ -22,6 +22,8 @@ _STEPS = np.array(
     [-27.0, -9.0, -3.0, -1.0, 1.0, 3.0, 9.0, 27.0]
 )  # ends of further panels, in widths of the steep place
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)  # of each panel
+_ROUGH, _SHARES = np.polynomial.hermite_e.hermegauss(16)
+_ROUGH_WEIGHTS = _SHARES / _SHARES.sum()
 _HALVINGS = 50
 _OUTSIDE = 1e-4  # probability of predictors without a mean that is still left out
 
@@ -73,6 +75,11 @@ class NormalPredictor:
         weights = (half * _WEIGHTS * np.exp(-0.5 * z**2)).reshape(len(sd), -1)
         values = self.mean[:, None] + self.sd[:, None] * z.reshape(len(sd), -1)
         return values, weights / weights.sum(axis=1, keepdims=True)
+
+    def few_nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values and weights of Gauss-Hermite quadrature, (n, 16) each, for a first approximation."""
+        z = np.clip(_ROUGH, self.lower[:, None], self.upper[:, None])
+        return self.mean[:, None] + self.sd[:, None] * z, np.broadcast_to(_ROUGH_WEIGHTS, z.shape)
 
     def rows(self, which: Any) -> NormalPredictor:
         """Some of the rows."""

@@ -73,8 +73,8 @@ class EstimateMethods(LmmFit):
         """Variances and correlations of the random effects, sigma^2 Lambda_t Lambda_t', with the residual one.
 
         On the scale of the data: standard deviations in units of y per unit of the column. Of a generalized fit they
-        are Lambda_t Lambda_t', on the scale of the link, and the residual one is there only for families whose dispersion
-        is a scale of the variance (gamma, inverse Gaussian, gaussian).
+        are Lambda_t Lambda_t', on the scale of the link, and the residual one is there only for families whose
+        dispersion is a scale of the variance (gamma, inverse Gaussian, gaussian).
 
         Examples
         --------
