@@ -152,7 +152,9 @@ def glmer(
         Numbers of trials (binomial); divisors of the dispersion (gamma, inverse_gaussian, gaussian); elsewhere a row
         of weight w counts as w rows. Rows of weight 0 are dropped.
     offset : str or array-like (n,), optional
-        Known part of the linear predictor.
+        Known part of the linear predictor, on the scale of the link: a column of logarithms for an exposure under a log
+        link, not the exposure. ``offset(log(exposure))`` in the formula is the same, and is found again in new data. An
+        array has one value for each row of the data, also for those that are dropped.
     contrasts : mapping, optional
         As for `lmer`.
     missing : {"drop", "raise"}

@@ -14,7 +14,7 @@ import mixedeffects as me
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
-    "prediction": 6,
+    "prediction": 9,
     "diagnostics": 2,
     "pooling": 9,
     "populations": 8,

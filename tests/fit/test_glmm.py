@@ -69,8 +69,6 @@ def test_means_and_their_limits(fit):
         np.testing.assert_allclose(mean[name], expit[name], rtol=1e-12)
     slope = expit["estimate"] * (1.0 - expit["estimate"])
     np.testing.assert_allclose(mean["std_error"], slope * link["std_error"], rtol=1e-10)
-    with pytest.raises(me.DataError, match="interval='prediction' is not available for Binomial"):
-        fit.predict(interval="prediction")
 
 
 def test_conditional_variances_are_those_of_the_curvature_at_the_modes(fit):
@@ -294,3 +292,19 @@ def test_two_columns_that_are_no_counts_are_refused(herds, fit):
     by_weights = me.glmer("share ~ period + (1 | herd)", share, weights="size")
     with pytest.raises(me.DataError, match=r"two columns are for fits of cbind"):
         by_weights.refit(np.abs(two))
+
+
+def test_an_offset_as_values_goes_with_the_dropped_rows():
+    frame = reference.load_data("sim_pois")
+    frame.loc[[3, 50], "x"] = np.nan
+    values = frame["logexpo"].where(frame["x"].notna()).to_numpy()
+    with pytest.warns(me.DroppedRowsWarning, match="2 of"):
+        by_values = me.glmer("y ~ x + (1 | g)", frame, "poisson", offset=values)
+    with pytest.warns(me.DroppedRowsWarning, match="2 of"):
+        by_name = me.glmer("y ~ x + (1 | g)", frame, "poisson", offset="logexpo")
+    assert by_values.criterion == by_name.criterion
+    np.testing.assert_array_equal(by_values.model.offset, by_name.model.offset)
+    exposure = frame.assign(expo=np.exp(frame["logexpo"]))
+    with pytest.warns(me.DroppedRowsWarning, match="2 of"):
+        in_formula = me.glmer("y ~ x + (1 | g) + offset(log(expo))", exposure, "poisson")
+    assert in_formula.criterion == pytest.approx(by_name.criterion, rel=1e-12)

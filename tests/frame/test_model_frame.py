@@ -299,3 +299,21 @@ def test_text_without_pyarrow(build, monkeypatch):
     assert frame.columns["f"].labels.tolist() == expected.columns["f"].labels.tolist()
     assert frame.columns["f"].codes.tolist() == expected.columns["f"].codes.tolist()
     assert frame.rows.tolist() == expected.rows.tolist()
+
+
+def test_values_of_weights_and_offset_go_with_dropped_rows():
+    """A value may be missing where the row is dropped in any case, and nowhere else."""
+    data = {**COMPLETE, "x": [1.0, None, 3.0, 4.0, 5.0, 6.0]}
+    weights, offset = [1.0, np.nan, 3.0, 4.0, 5.0, 6.0], np.array([0.1, np.nan, 0.3, 0.4, 0.5, 0.6])
+    frame = model_frame(FORMULA, data, weights=weights, offset=offset)
+    np.testing.assert_array_equal(frame.rows, [0, 2, 3, 4, 5])
+    np.testing.assert_array_equal(frame.weights, [1.0, 3.0, 4.0, 5.0, 6.0])
+    np.testing.assert_array_equal(frame.offset, offset[[0, 2, 3, 4, 5]])
+    with pytest.raises(
+        DataError, match=r"offset has a missing value in row 1; .*complete row of the data, or add offset to the data"
+    ):
+        model_frame(FORMULA, COMPLETE, offset=offset)
+    with pytest.raises(
+        DataError, match=r"weights has 5 values, but the data have 6 rows; .*also for those that are dropp"
+    ):
+        model_frame(FORMULA, data, weights=weights[1:])

@@ -69,7 +69,7 @@ def test_other_predictors_are_as_observed(draw):
 
 
 def test_dashes_where_another_predictor_varies(weighted, draw):
-    axes = draw(weighted).trajectories(x="B", n=2)
+    axes = draw(weighted).trajectories(x="B", n=2, at="observed")
     assert [line.get_linestyle() for line in axes[0].lines] == ["None"] * 3
     frame = axes.data
     level = frame["level"].iloc[0]
@@ -117,7 +117,7 @@ def test_effects_of_enclosing_factors_are_in_the_line(oats, draw):
 
 
 def test_of_the_outer_factor_the_inner_one_is_subtracted(oats):
-    frame = pd.DataFrame(trajectories_data(oats, group="Block"))
+    frame = pd.DataFrame(trajectories_data(oats, group="Block", at="observed"))
     rows = rows_of(oats, "Block", "I")
     points, own = part(frame, "partial", "I")["y"], part(frame, "own", "I")["y"]
     residual = oats.model.y - np.asarray(oats.fitted)
@@ -174,3 +174,83 @@ def test_labels_around(sleep, draw):
     assert figure.get_supxlabel() == "Days"
     assert figure.get_supylabel() == "Reaction"
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["data", "own line", "common line"]
+
+
+@pytest.fixture(scope="module")
+def counts():
+    """Counts with an exposure in the formula, a covariate and a category that vary within groups."""
+    rng = np.random.default_rng(4)
+    g, x = np.repeat(np.arange(8), 12), np.tile(np.linspace(0.0, 2.0, 12), 8)
+    frame = pd.DataFrame({"g": g, "x": x, "z": rng.normal(size=96), "effort": rng.uniform(1.0, 5.0, 96)})
+    frame["site"] = np.where(rng.uniform(size=96) < 0.5, "north", "south")
+    frame["size"] = np.array(["big", "small"])[g % 2]
+    frame["log_effort"] = np.log(frame["effort"])
+    eta = 0.3 + 0.5 * x + 0.2 * frame["z"] + 0.4 * (frame["site"] == "south") + 0.5 * rng.normal(size=8)[g]
+    frame["y"] = rng.poisson(frame["effort"] * np.exp(eta))
+    return frame
+
+
+COUNTS = "y ~ x + z + site + size + offset(log(effort)) + (x || g)"
+
+
+def test_other_predictors_are_held_along_curves(counts, draw):
+    fit = me.glmer(COUNTS, counts, "poisson")
+    axes = draw(fit).trajectories(x="x", at={"effort": 1, "site": "south"})
+    assert [line.get_linestyle() for line in axes[0].lines[1:]] == ["-", "--"]
+    title = axes[0].figure.legends[0].get_title().get_text()
+    assert title == f"lines at z = {counts['z'].mean():.3g}, site = south, effort = 1"
+    frame = axes.data
+    own, common = part(frame, "own", "3"), part(frame, "common", "3")
+    assert len(own) == 60
+    rows = pd.DataFrame(
+        {"x": own["x"], "z": counts["z"].mean(), "site": "south", "size": "small", "effort": 1.0, "g": 3}
+    )
+    np.testing.assert_allclose(own["y"], fit.predict(rows), rtol=1e-10)
+    np.testing.assert_allclose(common["y"], fit.predict(rows, random="population"), rtol=1e-10)
+    points = part(frame, "data", "3")
+    assert sorted(points["y"]) == sorted(counts["y"][counts["g"] == 3])
+    default = part(pd.DataFrame(trajectories_data(fit, "x")), "own", "3")
+    rows = rows.assign(site="north", effort=counts["effort"].mean())
+    np.testing.assert_allclose(default["y"], fit.predict(rows), rtol=1e-10)
+
+
+def test_an_offset_that_was_an_argument_is_held_by_its_name(counts, draw):
+    formula = "y ~ x + (1 | g)"
+    named = me.glmer(formula, counts, "poisson", offset="log_effort")
+    values = me.glmer(formula, counts, "poisson", offset=counts["log_effort"].to_numpy())
+    rows = {"x": [0.0, 2.0], "g": [5, 5], "log_effort": [0.7, 0.7]}
+    for fit, name in ((named, "log_effort"), (values, "offset")):
+        own = part(pd.DataFrame(trajectories_data(fit, "x", at={name: 0.7})), "own", "5")
+        np.testing.assert_allclose(own["y"].iloc[[0, -1]], named.predict(rows), rtol=1e-10)
+        legend = draw(fit).trajectories("x")[0].figure.legends[0].get_title().get_text()
+        assert legend == f"lines at offset = {counts['log_effort'].mean():.3g}"
+
+
+def test_points_of_a_linear_model_are_held_too(counts):
+    fit = quiet_fit("distance ~ age + Sex + (age | Subject)", "Orthodont")
+    frame = pd.DataFrame(trajectories_data(fit, "age", at={"Sex": "Female"}))
+    own = part(frame, "own", "M01")
+    rows = {"age": own["x"], "Sex": ["Female"] * len(own), "Subject": ["M01"] * len(own)}
+    np.testing.assert_allclose(own["y"], fit.predict(rows), rtol=1e-10)
+    points, mine = part(frame, "partial", "M01"), rows_of(fit, "Subject", "M01")
+    residual = np.asarray(fit.residuals())[mine]
+    np.testing.assert_allclose(points["y"] - np.interp(points["x"], own["x"], own["y"]), residual, atol=1e-9)
+    linear = me.lmer("y ~ C(k) + z + (1 | g)", counts.assign(k=counts["x"].round()))
+    steps = part(pd.DataFrame(trajectories_data(linear, "k")), "own", "1")
+    assert steps["x"].tolist() == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ({"x": 1}, "'x' is no predictor of the lines beside 'x'; those are 'z', 'site', 'size', 'effort'"),
+        ({"site": "east"}, "'east' is no level of 'site'"),
+        ({"z": [1, 2]}, "'z' must have one value, not 2"),
+        ({"z": "much"}, "must be finite numbers"),
+        ("mean", "give values by predictor"),
+    ],
+)
+def test_values_that_cannot_be_held(counts, at, says):
+    fit = me.glmer(COUNTS, counts, "poisson")
+    with pytest.raises(me.DataError, match=says):
+        trajectories_data(fit, "x", at=at)

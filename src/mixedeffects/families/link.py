@@ -78,10 +78,14 @@ class Link(ABC):
         What R calls it.
     range : Interval
         The means that the inverse can produce.
+    pole : bool
+        Whether means grow without bound at a finite linear predictor, 0: under normal random effects the response then
+        has no mean and no variance.
     """
 
     name: ClassVar[str]
     range: ClassVar[Interval]
+    pole: ClassVar[bool] = False
 
     @abstractmethod
     def link(self, mu: Any) -> Vector:

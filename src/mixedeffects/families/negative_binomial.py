@@ -161,8 +161,12 @@ def nb2_cdf(y: Vector, mu: Vector, size: Vector) -> Cumulative:
 
     def upto(k: Vector) -> Vector:
         # 1 - I_P(k + 1, size) and I_S(size, k + 1) are equal; the smaller share is the precise one.
-        by_p, by_s = special.betaincc(k + 1.0, size, P), special.betainc(size, k + 1.0, S)
-        return np.asarray(np.where(P < 0.5, by_p, by_s))
+        count, own_size, p, s = np.broadcast_arrays(k + 1.0, size, P, S)
+        by_p = p < 0.5
+        out = np.empty(by_p.shape)
+        out[by_p] = special.betaincc(count[by_p], own_size[by_p], p[by_p])
+        out[~by_p] = special.betainc(own_size[~by_p], count[~by_p], s[~by_p])
+        return out
 
     lower = np.where(y > 0.0, upto(np.maximum(y - 1.0, 0.0)), 0.0)
     return Cumulative(lower, upto(y))

@@ -72,6 +72,7 @@ class Inverse(PowerLink):
     name: ClassVar[str] = "inverse"
     range: ClassVar[Interval] = REAL
     exponent: ClassVar[float] = -1.0
+    pole: ClassVar[bool] = True
 
     def valid(self, eta: Any) -> NDArray[np.bool_]:
         """Which linear predictors are finite and not 0."""
@@ -98,6 +99,7 @@ class InverseSquared(PowerLink):
     name: ClassVar[str] = "1/mu^2"
     range: ClassVar[Interval] = POSITIVE
     exponent: ClassVar[float] = -0.5
+    pole: ClassVar[bool] = True
 
     def valid(self, eta: Any) -> NDArray[np.bool_]:
         """Which linear predictors are finite and positive."""

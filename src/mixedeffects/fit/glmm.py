@@ -14,6 +14,7 @@ from mixedeffects.criterion.gaussian import effects_of
 from mixedeffects.criterion.laplace import LaplaceCriterion, laplace_criterion
 from mixedeffects.errors import ConvergenceError, DataError, MixedEffectsError
 from mixedeffects.fit.dispersion_limit import at_dispersion_limit
+from mixedeffects.fit.draws import DrawnTerm, FamilyModel, drawn_from
 from mixedeffects.fit.effects import predictor_of
 from mixedeffects.fit.functionals import leverage
 from mixedeffects.fit.glmm_values import glmm_residuals, simulate
@@ -172,11 +173,24 @@ def _fit_as(fit: GlmmFit, design: Design, *, reml: bool, control: Control) -> Gl
 def _draw_and_fit(fit: GlmmFit, n: int, rng: np.random.Generator, workers: int) -> Iterator[GlmmFit | None]:
     responses = [_drawn(fit, rng) for _ in range(n)]
     with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda y: None if y is None else _refitted(fit, y), responses)
+        yield from pool.map(lambda y: None if y is None else refitted_or_none(fit, y), responses)
 
 
-def _refitted(fit: GlmmFit, y: NDArray[np.float64]) -> GlmmFit | None:
-    """The model fitted to another response, from the estimate or else from the first start; None if neither ends."""
+def refitted_or_none(fit: GlmmFit, y: NDArray[np.float64]) -> GlmmFit | None:
+    """Fit the model to another response, from the estimate or else from the first start.
+
+    Parameters
+    ----------
+    fit : GlmmFit
+        The model; where theta was given it is held.
+    y : ndarray (n,)
+        The response.
+
+    Returns
+    -------
+    GlmmFit or None
+        None if neither ends, or for a response that the family does not have.
+    """
     held = fit.control.fixed_theta is not None
     warm = fit.control if held else fit.control.with_start(fit.solution.theta.tolist())
     design = replace(fit.model, y=y)
@@ -192,9 +206,18 @@ def _refitted(fit: GlmmFit, y: NDArray[np.float64]) -> GlmmFit | None:
 
 def _drawn(fit: GlmmFit, rng: np.random.Generator) -> NDArray[np.float64] | None:
     try:
-        return simulate(fit, 1, rng, new=True)[:, 0]
+        return simulate(fit, rng)
     except DataError:  # a mean that the family does not have
         return None
+
+
+@drawn_from.register(GlmmFit)
+def _drawn_from(
+    fit: GlmmFit, mean: NDArray[np.float64], terms: tuple[DrawnTerm, ...], weights: NDArray[np.float64] | None
+) -> FamilyModel:
+    return FamilyModel(
+        mean=mean, terms=terms, family=fit.distribution, weights=weights, log_dispersion=fit.log_dispersion
+    )
 
 
 @response_drawer.register(GlmmFit)
@@ -205,7 +228,7 @@ def _response_drawer(fit: GlmmFit, rng: np.random.Generator) -> Callable[[], NDA
 @response_criterion.register(GlmmFit)
 def _response_criterion(fit: GlmmFit) -> Callable[[NDArray[np.float64]], float | None]:
     def minimum(y: NDArray[np.float64]) -> float | None:
-        found = _refitted(fit, y)
+        found = refitted_or_none(fit, y)
         return None if found is None else found.criterion
 
     return minimum
@@ -240,7 +263,7 @@ def _linear_equivalent(fit: GlmmFit) -> LmmFit:
 def _drawn_at_theta(fit: GlmmFit, n: int, rng: Any) -> Iterator[GlmmFit]:
     generator, found = np.random.default_rng(rng), 0
     for _ in range(_ATTEMPTS * n):
-        y = simulate(fit, 1, generator, new=True)[:, 0]
+        y = simulate(fit, generator)
         solution = _solution_at_theta(fit, y)
         if solution is not None:
             found += 1

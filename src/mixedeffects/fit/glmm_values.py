@@ -1,4 +1,4 @@
-"""Means, residuals and drawn responses of a generalized linear mixed model, over the rows used."""
+"""Means, residuals and a drawn response of a generalized linear mixed model, over the rows used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from mixedeffects.errors import DataError
+from mixedeffects.fit.draws import FamilyModel, response_model
 from mixedeffects.fit.effects import linear_predictor
 
 if TYPE_CHECKING:
@@ -77,42 +78,17 @@ def _quantile(fit: GlmmFit, mu: NDArray[np.float64], rng: Any) -> NDArray[np.flo
     return np.asarray(ndtri(np.clip(p, tiny, 1.0 - 2.0**-53)), dtype=np.float64)
 
 
-def simulate(fit: GlmmFit, n: int, rng: Any, *, new: bool) -> NDArray[np.float64]:
-    """Draw n responses, (rows, n): with new random effects, or with the conditional modes.
-
-    Parameters
-    ----------
-    fit : GlmmFit
-        The fit.
-    n : int
-        Number of responses.
-    rng : None, int, Generator or SeedSequence
-        Source of the draws.
-    new : bool
-        Whether the random effects are drawn anew for each.
+def simulate(fit: GlmmFit, rng: Any) -> NDArray[np.float64]:
+    """Draw one response with new random effects, (n,).
 
     Raises
     ------
     DataError
-        If new random effects lead out of the means that the family has.
+        If they lead out of the means that the family has.
     """
-    generator = np.random.default_rng(rng)
-    base = linear_predictor(fit, random=not new)
-    factors = fit.objective.layout.factors(fit.solution.theta)
-    out = np.empty((fit.nobs, n))
-    for j in range(n):
-        eta = base.copy()
-        for term, L in zip(fit.model.terms, factors, strict=True) if new else ():
-            b = generator.standard_normal((term.factor.n_levels, len(L))) @ L.T
-            for column, effects in zip(term.columns, b.T, strict=True):
-                eta += column * effects[term.factor.codes]
-        wrong = np.flatnonzero(~fit.distribution.valid(eta))
-        if len(wrong):
-            raise DataError(
-                f"new random effects lead to the linear predictor {eta[wrong[0]]:.4g} in row {wrong[0]}, which the "
-                f"link {fit.distribution.link.name!r} does not take to a mean of {fit.distribution.name}; fit with a "
-                "link that allows all values, such as log"
-            )
-        mu = fit.distribution.link.inverse(eta)
-        out[:, j] = fit.distribution.simulate(mu, fit.model.row_weights, fit.log_dispersion, generator)
-    return out
+    model = response_model(fit)
+    assert isinstance(model, FamilyModel)
+    draws = model.draw(np.random.default_rng(rng), 1)
+    model.refuse_impossible(draws)
+    y: NDArray[np.float64] = draws.y[0]
+    return y

@@ -161,7 +161,7 @@ def model_frame(
     data : data frame or dict of columns
         pandas, polars or pyarrow; never changed.
     weights, offset : str or array-like (n,), optional
-        A column name, or values in the order of the rows.
+        A column name, or values in the order of the rows: one for each row of the data, those that are dropped too.
     missing : {"drop", "raise"}
         What to do about rows with missing values.
     functions : mapping of str to callable, optional
@@ -201,6 +201,7 @@ def model_frame(
             raise time_predictor(column)
 
     keep, missing_in = _complete_rows(raw, n_rows, missing=missing)
+    _check_arrays(extra, keep)
     factors = {name: _kept(encode(raw[name]), keep) for name in grouping}
     columns = {column.name: _kept_column(column, keep, factors) for column in predictors}
     kept = None if keep is None else np.flatnonzero(keep)
@@ -257,11 +258,26 @@ def _extra(argument: str, value: Any, raw: Mapping[str, RawColumn], n_rows: int)
             f"{argument} must be numbers; {column.name!r} holds {_described(column)}{f'; {text}' if text else ''}"
         )
     if len(column) != n_rows:
-        raise DataError(f"{argument} has {len(column)} values, but the data have {n_rows} rows")
-    if column.missing is not None and not isinstance(value, str):
-        row = int(np.flatnonzero(column.missing)[0])
-        raise DataError(f"{argument} has a missing value in row {row}; give a number for every row of the data")
+        raise DataError(
+            f"{argument} has {len(column)} values, but the data have {n_rows} rows; give one value for each of them, "
+            "also for those that are dropped for missing values"
+        )
     return column
+
+
+def _check_arrays(extra: Mapping[str, RawColumn | None], keep: NDArray[np.bool_] | None) -> None:
+    """Values may be missing only in rows that are dropped in any case."""
+    for argument, column in extra.items():
+        if column is None or column.missing is None:
+            continue
+        wanting = column.missing if keep is None else column.missing & keep
+        if not wanting.any():
+            continue
+        row = int(np.flatnonzero(wanting)[0])
+        raise DataError(
+            f"{argument} has a missing value in row {row}; give a number for every complete row of the data, or add "
+            f"{argument} to the data as a column, whose missing values drop their rows"
+        )
 
 
 def _described(column: RawColumn) -> str:

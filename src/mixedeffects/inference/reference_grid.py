@@ -84,9 +84,9 @@ def reference_grid(design: Design, at: Mapping[str, Any] | None = None) -> Refer
         if name not in predictors:
             known = ", ".join(map(repr, predictors)) or "none"
             raise DataError(f"at: {name!r} is no predictor of the fixed part; those are {known}")
-    factors = _factor_columns(design)
+    factors = factor_columns(design)
     values = {
-        name: _chosen(name, column, given[name]) if name in given else _usual(column, name in factors)
+        name: chosen_values(name, column, given[name]) if name in given else _usual(column, name in factors)
         for name, column in predictors.items()
     }
     m = math.prod(len(chosen) for chosen in values.values())
@@ -98,7 +98,7 @@ def reference_grid(design: Design, at: Mapping[str, Any] | None = None) -> Refer
     for name, column in predictors.items():
         chosen = values[name]
         codes = np.tile(np.repeat(np.arange(len(chosen)), repeats), m // (repeats * len(chosen)))
-        columns[name] = _column(name, column, chosen, codes)
+        columns[name] = grid_column(name, column, chosen, codes)
         repeats *= len(chosen)
     return ReferenceGrid(values=values, X=replay(design.encoding, columns, m))
 
@@ -107,7 +107,7 @@ def _predictors(design: Design) -> dict[str, Column]:
     return {name: design.columns[name] for name in dict.fromkeys(term_columns(design.formula.fixed))}
 
 
-def _factor_columns(design: Design) -> set[str]:
+def factor_columns(design: Design) -> set[str]:
     """Columns that stand in an expression whose values are categories."""
     spelled = python_names(design.encoding.expr)[1]
     out: set[str] = set()
@@ -124,7 +124,28 @@ def _usual(column: Column, is_factor: bool) -> NDArray[Any]:
     return np.array([np.mean(column, dtype=np.float64)])
 
 
-def _chosen(name: str, column: Column, value: Any) -> NDArray[Any]:
+def chosen_values(name: str, column: Column, value: Any) -> NDArray[Any]:
+    """Check values of a predictor that the caller gave.
+
+    Parameters
+    ----------
+    name : str
+        The predictor.
+    column : ndarray or Factor
+        Its values in the data.
+    value : value or sequence of values
+        Levels, or finite numbers.
+
+    Returns
+    -------
+    ndarray
+        In the type of the column.
+
+    Raises
+    ------
+    DataError
+        For a level that it does not have, or what is no number.
+    """
     one = isinstance(value, str) or not isinstance(value, Iterable)
     wanted = [value] if one else list(value)
     if not wanted:
@@ -145,7 +166,20 @@ def _chosen(name: str, column: Column, value: Any) -> NDArray[Any]:
     return numbers.astype(bool) if column.dtype.kind == "b" else numbers
 
 
-def _column(name: str, column: Column, chosen: NDArray[Any], codes: NDArray[np.intp]) -> Column:
+def grid_column(name: str, column: Column, chosen: NDArray[Any], codes: NDArray[np.intp]) -> Column:
+    """A column of the kind of a predictor's, with the chosen value of each code.
+
+    Parameters
+    ----------
+    name : str
+        The predictor.
+    column : ndarray or Factor
+        Its values in the data.
+    chosen : ndarray
+        As `chosen_values` gives them.
+    codes : ndarray of int (m,)
+        Positions among them.
+    """
     if not isinstance(column, Factor):
         return chosen[codes]
     levels = column.values.tolist()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mixedeffects.design.encoding import replay
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_modes, block_names, linear_predictor
-from mixedeffects.formula import bare, term_columns
+from mixedeffects.formula import bare
 from mixedeffects.frame import Factor
 from mixedeffects.plots import style
 from mixedeffects.plots.columns import (
@@ -26,6 +26,7 @@ from mixedeffects.plots.columns import (
     positions,
     response_label,
 )
+from mixedeffects.plots.held import At, Held, along, axis_grid, held_values, other_predictors, taken, varying
 from mixedeffects.plots.picture import Picture
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 MOST = 30  # panels by default
 _GRID = 60  # points of a curve
+_WIDEST = 56  # characters of a line above the panels
 _POINTS = {"data": "data", "partial": "partial residuals"}  # what the legend calls them
 # Up to so many panels with labels of so many characters: how many side by side, and how high in inches.
 _LAYOUTS = ((4, 99, 2, 1.4), (9, 18, 3, 1.1), (20, 13, 4, 0.85), (10**9, 10, 5, 0.85))
@@ -43,7 +45,8 @@ _LAYOUTS = ((4, 99, 2, 1.4), (9, 18, 3, 1.1), (20, 13, 4, 0.85), (10**9, 10, 5, 
 class _Chosen(NamedTuple):
     """The covariate, the block, its levels in the order of the panels, and the other blocks.
 
-    Those within whose levels the level lies add to its line; the effects of the others vary along it.
+    Those within whose levels the level lies add to its line; the effects of the others vary along it. `held` has the
+    values of predictors that are not as observed; `dashed` are those that vary along a line.
     """
 
     x: str
@@ -51,6 +54,14 @@ class _Chosen(NamedTuple):
     levels: NDArray[np.intp]
     enclosing: list[int]
     crossed: list[int]
+    alone: bool
+    held: Held | None
+    dashed: bool
+
+    @property
+    def blocks(self) -> list[int]:
+        """The blocks whose effects are in the own line."""
+        return [self.block, *self.enclosing]
 
 
 class _Curves(NamedTuple):
@@ -62,7 +73,7 @@ class _Curves(NamedTuple):
 
 
 def trajectories_data(
-    fit: LmmFit, x: str | None = None, n: int | None = None, group: str | None = None
+    fit: LmmFit, x: str | None = None, n: int | None = None, group: str | None = None, at: At = None
 ) -> dict[str, Any]:
     """Data, own line and common line of some levels of a factor.
 
@@ -77,6 +88,8 @@ def trajectories_data(
         Number of levels, 30 by default; they are taken evenly from all, ordered as the panels are.
     group : str, optional
         A grouping factor; by default the first with a random slope in x, else the one of most levels.
+    at : mapping of str to value, or ``"observed"``, optional
+        Values of other predictors, as `held_values` takes them.
 
     Returns
     -------
@@ -96,15 +109,17 @@ def trajectories_data(
     whose levels its levels lie: of ``Block/Variety`` the line of a variety in a block has the effects of the block too.
     Effects of other, crossed factors vary within the level. They are subtracted from the response, y - Z_c b_c, so that
     point and line differ by the residual. If x is numeric and the only predictor, the lines are curves over its range
-    in the panels; else the values at the rows of the level, where the other predictors are as observed.
+    in the panels. Else those that are the same in all rows of a level are as observed there; if others vary within a
+    level they are held at one value, and points are line plus residual. With ``at="observed"`` the lines are the values
+    at the rows.
 
     Of a generalized fit the points are the data and the lines means, g^-1 of the linear predictors above, with the
     effects of crossed factors at 0: nothing can be subtracted from a count.
     """
-    return joined(_panels(fit, _chosen(fit, x, n, group)))
+    return joined(_panels(fit, _chosen(fit, x, n, group, at)))
 
 
-def _chosen(fit: LmmFit, x: str | None, n: int | None, group: str | None) -> _Chosen:
+def _chosen(fit: LmmFit, x: str | None, n: int | None, group: str | None, at: At) -> _Chosen:
     x = default_x(fit) if x is None else bare(x)
     column(fit, x)
     if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
@@ -116,7 +131,20 @@ def _chosen(fit: LmmFit, x: str | None, n: int | None, group: str | None) -> _Ch
     order = np.argsort(_sizes(fit, x, block, enclosing), kind="stable")
     shown = min(MOST if n is None else int(n), len(order))
     levels = order[np.round(np.linspace(0, len(order) - 1, shown)).astype(np.intp)]
-    return _Chosen(x, block, levels, list(enclosing), [b for b, parent in parents.items() if parent is None])
+    crossed = [b for b, parent in parents.items() if parent is None]
+    others = other_predictors(fit, x, [block, *enclosing])
+    within = varying(fit, block, others)
+    held = held_values(fit, x, others, within, at)
+    return _Chosen(
+        x=x,
+        block=block,
+        levels=levels,
+        enclosing=list(enclosing),
+        crossed=crossed,
+        alone=not others and not isinstance(column(fit, x), Factor),
+        held=held,
+        dashed=held is None and bool(within),
+    )
 
 
 def _parents(fit: LmmFit, block: int, other: int) -> NDArray[np.intp] | None:
@@ -143,11 +171,11 @@ def _panels(fit: LmmFit, chosen: _Chosen) -> list[dict[str, Any]]:
     factor, at = block_factor(fit, block), positions(column(fit, x))
     labels = block_labels(fit, block)
     rows = _rows_of(factor, chosen.levels, at)
-    alone = not _others(fit, chosen) and not isinstance(column(fit, x), Factor)
-    curves = _over_grid(fit, chosen, rows, at) if alone else _at_rows(fit, chosen, rows, at)
+    smooth = chosen.alone or chosen.held is not None
+    curves = _over_grid(fit, chosen, rows) if smooth else _at_rows(fit, chosen, rows, at)
     mean = mean_function(fit)
-    partial = bool(chosen.crossed) and mean is None
-    y = fit.model.y - _effects(fit, chosen.crossed) if partial else fit.model.y
+    partial = bool(chosen.crossed or chosen.held) and mean is None
+    y = _partial(fit, chosen, rows) if partial else fit.model.y
     points = "partial" if partial else "data"
     if mean is not None:
         curves = _Curves(curves.x, [mean(own) for own in curves.own], [mean(common) for common in curves.common])
@@ -179,43 +207,29 @@ def _rows_of(factor: Factor, levels: NDArray[np.intp], at: NDArray[np.float64]) 
     return [order[(ends[level - 1] if level else 0) : ends[level]] for level in levels]
 
 
-def _others(fit: LmmFit, chosen: _Chosen) -> list[NDArray[np.float64]]:
-    """What the lines depend on beside x: columns of the fixed part and of their random terms, and the offset."""
+def _over_grid(fit: LmmFit, chosen: _Chosen, rows: list[NDArray[np.intp]]) -> _Curves:
     model, layout = fit.model, fit.objective.layout
-    terms = [model.terms[t].source.expr for b in (chosen.block, *chosen.enclosing) for t in layout.terms_of[b]]
-    used = dict.fromkeys(name for expr in (model.formula.fixed, *terms) for name in term_columns(expr))
-    others = [positions(column(fit, name)) for name in used if name != chosen.x]
-    return others if model.offset is None else [*others, model.offset]
+    encodings = [model.encoding, *(model.terms[t].encoding for b in chosen.blocks for t in layout.terms_of[b])]
+    plain = all(encoding.spec is None for encoding in encodings) and not model.formula.offsets
+    straight = plain and mean_function(fit) is None
+    grid = axis_grid(fit, chosen.x, np.concatenate(rows), 2 if straight else _GRID)
+    own, common = along(fit, chosen.x, grid, np.array([mine[0] for mine in rows]), chosen.held, chosen.blocks)
+    return _Curves([positions(grid)] * len(rows), list(own), list(common))
 
 
-def _joined(fit: LmmFit, chosen: _Chosen) -> bool:
-    """Whether within every level the lines depend on x alone, so that they are lines."""
-    codes = block_factor(fit, chosen.block).codes
-    order = np.argsort(codes, kind="stable")
-    within = np.diff(codes[order]) == 0
-    return all(not np.diff(values[order])[within].any() for values in _others(fit, chosen))
-
-
-def _over_grid(fit: LmmFit, chosen: _Chosen, rows: list[NDArray[np.intp]], at: NDArray[np.float64]) -> _Curves:
-    model, layout = fit.model, fit.objective.layout
-    members = [t for b in (chosen.block, *chosen.enclosing) for t in layout.terms_of[b]]
-    encodings = [model.terms[t].encoding for t in members]
-    straight = mean_function(fit) is None and all(encoding.spec is None for encoding in (model.encoding, *encodings))
-    values = at[np.concatenate(rows)]
-    grid = np.linspace(values.min(), values.max(), 2 if straight else _GRID)
-    common = replay(model.encoding, {chosen.x: grid}, len(grid))[:, model.kept] @ fit.solution.beta
-    first = np.array([mine[0] for mine in rows])
-    own = np.tile(common, (len(rows), 1))
-    for t, encoding in zip(members, encodings, strict=True):
-        term = model.terms[t]
-        Z = replay(encoding, {chosen.x: grid}, len(grid))[:, list(term.positions)]
-        own += fit.solution.b[t][term.factor.codes[first]] @ Z.T
-    return _Curves([grid] * len(rows), list(own), [common] * len(rows))
+def _partial(fit: LmmFit, chosen: _Chosen, rows: list[NDArray[np.intp]]) -> NDArray[np.float64]:
+    """The own line at each row plus its residual, (n,); with nothing held the response less the effects of others."""
+    if chosen.held is None:
+        return np.asarray(fit.model.y - _effects(fit, chosen.crossed))
+    y, values = fit.model.y - linear_predictor(fit), column(fit, chosen.x)
+    for mine in rows:
+        y[mine] += along(fit, chosen.x, taken(values, mine), mine[:1], chosen.held, chosen.blocks)[0][0]
+    return y
 
 
 def _at_rows(fit: LmmFit, chosen: _Chosen, rows: list[NDArray[np.intp]], at: NDArray[np.float64]) -> _Curves:
     common = linear_predictor(fit, random=False)
-    own = common + _effects(fit, [chosen.block, *chosen.enclosing])
+    own = common + _effects(fit, chosen.blocks)
     return _Curves([at[mine] for mine in rows], [own[mine] for mine in rows], [common[mine] for mine in rows])
 
 
@@ -228,13 +242,15 @@ def _effects(fit: LmmFit, blocks: list[int]) -> NDArray[np.float64]:
     return out
 
 
-def trajectories_picture(fit: LmmFit, x: str | None = None, n: int | None = None, group: str | None = None) -> Picture:
+def trajectories_picture(
+    fit: LmmFit, x: str | None = None, n: int | None = None, group: str | None = None, at: At = None
+) -> Picture:
     """Small panels with data and lines; parameters as in `trajectories_data`."""
-    chosen = _chosen(fit, x, n, group)
+    chosen = _chosen(fit, x, n, group, at)
     panels = _panels(fit, chosen)
     values = column(fit, chosen.x)
     labels = axis_label(fit, chosen.x), response_label(fit)
-    joins = _joined(fit, chosen)
+    joins = not chosen.dashed
     side, height = _layout([panel["level"][0] for panel in panels])
 
     def paint(ax: Any) -> Any:
@@ -286,7 +302,11 @@ def _remark(fit: LmmFit, chosen: _Chosen) -> str | None:
     """How many levels are shown, and what the points are if they are not the data."""
     J, shown = block_factor(fit, chosen.block).n_levels, len(chosen.levels)
     parts = [f"{shown} of {J:,} levels of {block_group(fit, chosen.block)}"] if shown < J else []
-    if chosen.crossed:
+    if chosen.held is not None:
+        parts.append(fill(f"lines at {chosen.held.text()}", _WIDEST))
+    if chosen.held is not None and mean_function(fit) is None:
+        parts.append("points: line plus residual")
+    elif chosen.crossed:
         names = ", ".join(block_group(fit, b) for b in chosen.crossed)
         parts.append(
             f"points: response less the effects of {names}"

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
+from mixedeffects.families import Binomial
+from mixedeffects.families.checks import WHOLE
+from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.formula import evaluate
 from mixedeffects.frame.model_frame import numeric_operand
 from mixedeffects.frame.source import read_array
@@ -17,19 +20,39 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mixedeffects.design import Design
+    from mixedeffects.fit import LmmFit
     from mixedeffects.frame import Column
     from mixedeffects.frame.source import Source
 
 _ASKED = "give a column name, one value for every row, or a number"
 
 
-def new_weights(model: Design, source: Source, n: int, weights: Any) -> NDArray[np.float64] | None:
-    """Prior weights of new observations.
+def weighted(fit: LmmFit) -> bool:
+    """Whether the distribution of a new observation depends on its weight.
+
+    The variance of a linear mixed model does, and where the weights of a generalized one divide the dispersion or are
+    numbers of trials; elsewhere a weight says how often a row counts.
+    """
+    return not isinstance(fit, GlmmFit) or fit.distribution.scaled or isinstance(fit.distribution, Binomial)
+
+
+def refuse_weights(fit: LmmFit) -> None:
+    """Raise DataError for weights of new rows that would have no effect."""
+    if not weighted(fit):
+        assert isinstance(fit, GlmmFit)
+        raise DataError(
+            f"weights=: a weight of a {fit.distribution.name} response says how often a row counts in the fit; a new "
+            "observation has none. Leave it out"
+        )
+
+
+def new_weights(fit: LmmFit, source: Source, n: int, weights: Any) -> NDArray[np.float64] | None:
+    """Prior weights of new observations, or their numbers of trials.
 
     Parameters
     ----------
-    model : Design
-        The design of the fit.
+    fit : LmmFit
+        The fit.
     source : Source
         The new data.
     n : int
@@ -45,14 +68,20 @@ def new_weights(model: Design, source: Source, n: int, weights: Any) -> NDArray[
     Raises
     ------
     DataError
-        If the fit's weights were an array, and for weights that are not positive.
+        If the fit's weights were an array or part of the response, and for weights that are not positive, or no whole
+        numbers of trials.
     """
+    model = fit.model
+    trials = isinstance(fit, GlmmFit) and isinstance(fit.distribution, Binomial)
     if weights is None:
         if model.weights is None:
             return None
         if model.weights_name is None:
             raise DataError(
-                "the fit has prior weights that were given as values: the variance of a new observation needs its "
+                f"the numbers of trials of the fit are those of {model.formula.response!r}, or values: a new "
+                f"observation needs its own. Use weights=, the number of trials: {_ASKED}"
+                if trials
+                else "the fit has prior weights that were given as values: the variance of a new observation needs its "
                 f"weight. Use weights=: {_ASKED}"
             )
         weights = model.weights_name
@@ -63,6 +92,13 @@ def new_weights(model: Design, source: Source, n: int, weights: Any) -> NDArray[
             f"weights: {values[wrong[0]]:g} in row {wrong[0]} of the new data; the weight of a new observation is a "
             "finite number above 0"
         )
+    if trials:
+        broken = np.flatnonzero(np.abs(values - np.rint(values)) > WHOLE)
+        if len(broken):
+            raise DataError(
+                f"weights: {values[broken[0]]:g} in row {broken[0]} of the new data; those of a binomial response are "
+                "its numbers of trials, which must be whole numbers"
+            )
     return values
 
 
@@ -71,7 +107,9 @@ def new_offset(model: Design, source: Source, n: int, offset: Any) -> NDArray[np
 
     Parameters
     ----------
-    model, source, n
+    model : Design
+        The design of the fit.
+    source, n
         As for `new_weights`.
     offset : str, array-like (n,), number or None
         What the caller gave; None takes the column that the fit named.
@@ -86,7 +124,7 @@ def new_offset(model: Design, source: Source, n: int, offset: Any) -> NDArray[np
     DataError
         If the fit's offset was an array, or the fit has none and one is given.
     """
-    given = model.offset_name is not None or _array_was_given(model)
+    given = model.offset_name is not None or argument_offset(model) is not None
     if not given:
         if offset is not None:
             raise DataError("offset=: the fit has no argument offset; leave it out (offset() in the formula is kept)")
@@ -112,11 +150,14 @@ def formula_offset(model: Design, columns: Mapping[str, Column], n: int) -> NDAr
     return total
 
 
-def _array_was_given(model: Design) -> bool:
+def argument_offset(model: Design) -> NDArray[np.float64] | None:
+    """The offset of the rows of a fit without what stands in the formula, (n,); None if that is all of it."""
     if model.offset is None:
-        return False
+        return None
     inside = formula_offset(model, model.columns, model.nobs)
-    return inside is None or not np.array_equal(inside, model.offset)
+    if inside is None:
+        return model.offset
+    return None if np.array_equal(inside, model.offset) else model.offset - inside
 
 
 def _numbers(argument: str, value: Any, source: Source, n: int) -> NDArray[np.float64]:

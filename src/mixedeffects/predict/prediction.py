@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from mixedeffects.errors import DataError
 from mixedeffects.fit import functionals
 from mixedeffects.predict.arguments import checked_choice, checked_flag, checked_level
+from mixedeffects.predict.extras import refuse_weights, weighted
 from mixedeffects.predict.kackar_harville import estimation_variance
 from mixedeffects.predict.kept import kept_columns
 from mixedeffects.predict.resampled import prediction_errors
@@ -32,7 +33,7 @@ class Prediction:
     Attributes
     ----------
     estimate : ndarray (n,)
-        The linear predictor, in units of y.
+        The linear predictor, in units of y; of a generalized fit the linear predictor or the mean.
     std_error : ndarray (n,) or None
         Root mean square error of what the interval is about: of the mean, or of a new observation.
     lower, upper : ndarray (n,) or None
@@ -58,8 +59,28 @@ class Prediction:
         return {name: values for name, values in named if values is not None}
 
 
-class _Request(NamedTuple):
-    """The checked arguments."""
+class Request(NamedTuple):
+    """What is asked for: the arguments of `predict`, checked.
+
+    Attributes
+    ----------
+    kept : tuple of ndarray of bool
+        The columns of random effects that are predicted.
+    interval : str or None
+        None, ``"confidence"`` or ``"prediction"``.
+    level : float
+        Of the interval.
+    errors : bool
+        Whether standard errors are wanted.
+    uncertainty : str
+        How they are computed.
+    n : int
+        Replicates of a bootstrap.
+    rng : None, int, Generator or SeedSequence
+        Source of its draws.
+    averaged : bool
+        Whether the mean is over the random effects that are not predicted.
+    """
 
     kept: Kept
     interval: str | None
@@ -68,6 +89,17 @@ class _Request(NamedTuple):
     uncertainty: str
     n: int
     rng: Any
+    averaged: bool = False
+
+    @property
+    def observation(self) -> bool:
+        """Whether the errors are those of a new observation."""
+        return self.interval == "prediction"
+
+    @property
+    def tails(self) -> NDArray[np.float64]:
+        """Probabilities of both limits, (2,)."""
+        return np.array([0.5 - 0.5 * self.level, 0.5 + 0.5 * self.level])
 
 
 def predict(
@@ -128,7 +160,7 @@ def predict(
 
     Notes
     -----
-    See docs/prediction.md. The variance of the prediction error is sigma^2 [z'Kz + t'(X'V^-1X)^-1 t] + z_new' Sigma
+    The variance of the prediction error is sigma^2 [z'Kz + t'(X'V^-1X)^-1 t] + z_new' Sigma
     z_new, with K = (Z'WZ + S^-1)^-1, t = x - X'WZ K z [1]_, and z_new the columns of effects that are not predicted; a
     new observation adds sigma^2 / w.
 
@@ -138,8 +170,30 @@ def predict(
        423-447, doi:10.2307/2529430.
     """
     checked_choice("kind", kind, ("response", "link"))
-    checked_choice("new_levels", new_levels, ("error", "population"))
-    asked = _Request(
+    asked = checked_request(
+        fit, random=random, interval=interval, level=level, se=se, uncertainty=uncertainty, n=n, rng=rng
+    )
+    return _predicted(fit, asked_rows(fit, data, asked, new_levels, weights=weights, offset=offset), asked)
+
+
+def checked_request(
+    fit: LmmFit, *, random: Any, interval: Any, level: Any, se: Any, uncertainty: Any, n: Any, rng: Any
+) -> Request:
+    """Check what is asked for, before any data are read.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    random, interval, level, se, uncertainty, n, rng
+        As `predict` takes them.
+
+    Raises
+    ------
+    DataError
+        For an argument that is not allowed.
+    """
+    asked = Request(
         kept=kept_columns(fit, random),
         interval=checked_choice("interval", interval, (None, "confidence", "prediction")),
         level=checked_level(level),
@@ -150,48 +204,54 @@ def predict(
     )
     if asked.uncertainty != "conditional" and not asked.errors:
         raise DataError(f"uncertainty={uncertainty!r} is about errors: ask for them with se=True or interval=")
-    if weights is not None and interval != "prediction":
-        raise DataError('weights= is about new observations: it is for interval="prediction" only')
+    return asked
+
+
+def asked_rows(fit: LmmFit, data: Any, asked: Request, new_levels: Any, *, weights: Any, offset: Any) -> Rows:
+    """Read the rows to predict: those of the fit for `data` None.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    data, new_levels, weights, offset
+        As `predict` takes them.
+    asked : Request
+        What is asked for.
+
+    Raises
+    ------
+    DataError
+        For data that do not fit the model, or weights and offsets that are not wanted.
+    """
+    checked_choice("new_levels", new_levels, ("error", "population"))
+    if weights is not None:
+        if not asked.observation:
+            raise DataError('weights= is about new observations: it is for interval="prediction" only')
+        refuse_weights(fit)
     if data is None:
         if weights is not None or offset is not None:
             raise DataError("weights= and offset= are for new data; the rows of the fit have their own")
-        rows = fitted_rows(fit)
-    else:
-        needs = _needs(fit, asked, allow_new=new_levels == "population")
-        rows = new_rows(fit, data, needs, weights=weights, offset=offset)
-    return _predicted(fit, rows, asked)
-
-
-def _needs(fit: LmmFit, asked: _Request, *, allow_new: bool) -> Needs:
-    observation = asked.interval == "prediction"
-    return Needs(
-        columns=tuple(observation or bool(mask.any()) for mask in asked.kept),
+        return fitted_rows(fit)
+    whole = asked.observation or asked.averaged
+    needs = Needs(
+        columns=tuple(whole or bool(mask.any()) for mask in asked.kept),
         groups=used_groups(fit, asked.kept),
-        weights=observation,
-        allow_new=allow_new,
+        weights=asked.observation and weighted(fit),
+        allow_new=new_levels == "population",
     )
+    return new_rows(fit, data, needs, weights=weights, offset=offset)
 
 
-def _predicted(fit: LmmFit, rows: Rows, asked: _Request) -> Prediction:
+def _predicted(fit: LmmFit, rows: Rows, asked: Request) -> Prediction:
     estimate = linear_predictor(fit, rows, asked.kept)
     if not asked.errors:
         return Prediction(estimate=rows.spread(estimate), std_error=None, lower=None, upper=None, kind=rows.kind)
-    observation = asked.interval == "prediction"
     s2 = fit.solution.sigma**2
-    extra = drawn_variance(fit, rows, asked.kept, left_out=observation)
-    if observation:
+    extra = drawn_variance(fit, rows, asked.kept, left_out=asked.observation)
+    if asked.observation:
         extra += s2 if rows.weights is None else s2 / rows.weights
-    terms = kept_terms(fit, rows, asked.kept)
-    tails = np.array([0.5 - 0.5 * asked.level, 0.5 + 0.5 * asked.level])
-    if asked.uncertainty == "bootstrap":
-        errors = prediction_errors(fit, rows.X, terms, extra, tails, n=asked.n, rng=asked.rng)
-        std_error, low, high = errors.root_mean_square, errors.quantiles[0], errors.quantiles[1]
-    else:
-        variance = s2 * functionals.row_functionals(fit, rows.X, terms).variance + extra
-        if asked.uncertainty == "kackar-harville":
-            variance += estimation_variance(fit, rows.X, terms)
-        std_error = np.sqrt(variance)
-        low, high = ndtri(tails)[:, None] * std_error
+    std_error, low, high = errors_of(fit, rows, extra, asked)
     limits = (None, None) if asked.interval is None else (rows.spread(estimate - high), rows.spread(estimate - low))
     return Prediction(
         estimate=rows.spread(estimate),
@@ -200,3 +260,31 @@ def _predicted(fit: LmmFit, rows: Rows, asked: _Request) -> Prediction:
         upper=limits[1],
         kind=rows.kind,
     )
+
+
+def errors_of(
+    fit: LmmFit, rows: Rows, extra: NDArray[np.float64], asked: Request
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Standard errors of linear predictors, and the quantiles of prediction less truth, (n,) each.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        The fit.
+    rows : Rows
+        The rows.
+    extra : ndarray (n,)
+        Variance of what is not predicted.
+    asked : Request
+        The level, and how errors are computed.
+    """
+    terms = kept_terms(fit, rows, asked.kept)
+    if asked.uncertainty == "bootstrap":
+        errors = prediction_errors(fit, rows.X, terms, extra, asked.tails, n=asked.n, rng=asked.rng)
+        return errors.root_mean_square, errors.quantiles[0], errors.quantiles[1]
+    variance = fit.solution.sigma**2 * functionals.row_functionals(fit, rows.X, terms).variance + extra
+    if asked.uncertainty == "kackar-harville":
+        variance += estimation_variance(fit, rows.X, terms)
+    std_error = np.sqrt(variance)
+    low, high = ndtri(asked.tails)[:, None] * std_error
+    return std_error, low, high

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,17 +12,20 @@ import numpy as np
 from mixedeffects.errors import ConvergenceError, ConvergenceWarning
 from mixedeffects.fit.draws import response_model
 from mixedeffects.fit.effects import working_theta
+from mixedeffects.fit.glmm import GlmmFit, refitted_or_none
 from mixedeffects.fit.refitter import Refitter
 from mixedeffects.frame import warn
 from mixedeffects.inference.monte_carlo import checked_draws
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from mixedeffects.fit import LmmFit
     from mixedeffects.fit.functionals import TermRows
+
+    Estimate = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], list[NDArray[np.float64]]] | None]
 
 _VALUES = 1 << 22  # numbers in the work arrays at a time
 
@@ -99,21 +103,39 @@ def prediction_errors(
 
     Notes
     -----
-    y* = X beta + Z b* + e*; the refit to y* gives beta_hat* and b_hat*, and the error of a row is
+    y* = X beta + Z b* + e*, or for a generalized fit a response of the family with the linear predictor X beta + Z b* +
+    offset; the refit to y* gives beta_hat* and b_hat*, and the error of a row is
     x'(beta_hat* - beta) + z'(b_hat* - b*), less a normal draw for what is not predicted.
+    """
+    rms, quantiles = np.empty(len(X)), np.empty((len(tails), len(X)))
+    failed = 0
+    for rows, errors, n_failed in error_draws(fit, X, terms, extra, n=n, rng=rng):
+        failed = n_failed
+        rms[rows] = np.sqrt((errors**2).mean(axis=0))
+        quantiles[:, rows] = np.quantile(errors, tails, axis=0)
+    return PredictionErrors(root_mean_square=rms, quantiles=quantiles, n_failed=failed)
+
+
+def error_draws(
+    fit: LmmFit, X: NDArray[np.float64], terms: TermRows, extra: NDArray[np.float64], *, n: int, rng: Any
+) -> Iterator[tuple[slice, NDArray[np.float64], int]]:
+    """Yield the errors of some rows at a time: which rows, the errors (m, rows), and how many refits are left out.
+
+    Parameters
+    ----------
+    fit, X, terms, extra, n, rng
+        As for `prediction_errors`.
     """
     n = checked_draws(n)
     generator = np.random.default_rng(rng)
     found = [np.unique(codes[codes >= 0], return_inverse=True) for codes, _ in terms]
     drawn = _coefficients(fit, [levels for levels, _ in found], generator, n)
-    m = len(drawn.beta)
-    rms, quantiles = np.empty(len(X)), np.empty((len(tails), len(X)))
     places = []
     for (codes, columns), (_, inverse) in zip(terms, found, strict=True):
         place = np.full(len(codes), -1, dtype=np.intp)
         place[codes >= 0] = inverse
         places.append((place, columns))
-    step = max(1, _VALUES // m)
+    step = max(1, _VALUES // len(drawn.beta))
     for start in range(0, len(X), step):
         rows = slice(start, min(start + step, len(X)))
         errors = drawn.beta @ X[rows].T
@@ -123,16 +145,14 @@ def prediction_errors(
                     errors += np.where(place[rows] >= 0, column[rows], 0.0) * b[:, place[rows]]
         if extra[rows].any():
             errors -= np.sqrt(extra[rows]) * generator.standard_normal(errors.shape)
-        rms[rows] = np.sqrt((errors**2).mean(axis=0))
-        quantiles[:, rows] = np.quantile(errors, tails, axis=0)
-    return PredictionErrors(root_mean_square=rms, quantiles=quantiles, n_failed=drawn.n_failed)
+        yield rows, errors, drawn.n_failed
 
 
 def _coefficients(
     fit: LmmFit, levels: Sequence[NDArray[np.int32]], generator: np.random.Generator, n: int
 ) -> _Coefficients:
     """Refit to n responses; the effects of those levels only that the rows have."""
-    model, estimate = response_model(fit), _Estimator(fit)
+    model, estimate = response_model(fit), _estimator(fit)
     beta: list[NDArray[np.float64]] = []
     terms: list[list[NDArray[np.float64]]] = [[] for _ in levels]
     step = max(1, min(n, _VALUES // model.size))
@@ -151,6 +171,20 @@ def _coefficients(
     if failed:
         warn(f"{failed} of {n} refits did not converge and are left out", ConvergenceWarning)
     return _Coefficients(beta=np.array(beta), terms=[np.array(part) for part in terms], n_failed=failed)
+
+
+@singledispatch
+def _estimator(fit: LmmFit) -> Estimate:
+    return _Estimator(fit)
+
+
+@_estimator.register(GlmmFit)
+def _generalized_estimator(fit: GlmmFit) -> Estimate:
+    def estimate(y: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]] | None:
+        found = refitted_or_none(fit, y)
+        return None if found is None else (found.solution.beta, list(found.solution.b))
+
+    return estimate
 
 
 class _Estimator:

@@ -148,7 +148,7 @@ def new_rows(fit: LmmFit, data: Any, needs: Needs, *, weights: Any = None, offse
     factors, missing = _read_groups(model, source, needs, columns)
     n = len(missing.lacking)
     argument = new_offset(model, source, n, offset)
-    own = new_weights(model, source, n, weights) if needs.weights else None
+    own = new_weights(fit, source, n, weights) if needs.weights else None
     for name, raw in source.read(predictors).items():
         missing.add(name, raw.missing)
     for name, values in (("offset", argument), ("weights", own)):

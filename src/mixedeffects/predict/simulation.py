@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
-from mixedeffects.fit.draws import DrawnTerm, ResponseModel, response_model
+from mixedeffects.fit.draws import DrawnTerm, FamilyModel, ResponseModel, drawn_from, response_model
 from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.predict.arguments import checked_choice
+from mixedeffects.predict.extras import refuse_weights, weighted
 from mixedeffects.predict.kept import kept_columns
 from mixedeffects.predict.rows import Needs, fitted_rows, new_rows
 from mixedeffects.predict.terms import linear_predictor
@@ -34,12 +35,12 @@ def simulate(
     weights: Any = None,
     offset: Any = None,
 ) -> NDArray[np.float64]:
-    """Draw responses y = X beta + Z b + offset + e.
+    """Draw responses y = X beta + Z b + offset + e, or of the family with mean g^-1(X beta + Z b + offset).
 
     Parameters
     ----------
     fit : LmmFit
-        The fit.
+        Any fit.
     n : int
         Number of simulations.
     rng : None, int, Generator or SeedSequence
@@ -51,12 +52,13 @@ def simulate(
     new_levels : {"error", "population"}
         With ``random="conditional"``, whether levels that the fit does not know get new effects.
     weights, offset : str, array-like (n,) or number, optional
-        Of the new rows, where the fit did not name a column.
+        Of the new rows, where the fit did not name a column; the weights of a binomial response are its numbers of
+        trials.
 
     Returns
     -------
     ndarray (rows, n)
-        In units of y; NaN in rows with a missing value.
+        In units of y, proportions of successes for a binomial response; NaN in rows with a missing value.
 
     Raises
     ------
@@ -67,6 +69,8 @@ def simulate(
     checked_choice("new_levels", new_levels, ("error", "population"))
     fresh = checked_choice("random", random, ("new", "conditional")) == "new"
     generator = np.random.default_rng(rng)
+    if weights is not None:
+        refuse_weights(fit)
     if data is None:
         if weights is not None or offset is not None:
             raise DataError("weights= and offset= are for new data; the rows of the fit have their own")
@@ -76,7 +80,7 @@ def simulate(
         needs = Needs(
             columns=(True,) * len(fit.model.terms),
             groups=frozenset(fit.model.factors),
-            weights=True,
+            weights=weighted(fit),
             allow_new=fresh or new_levels == "population",
         )
         rows = new_rows(fit, data, needs, weights=weights, offset=offset)
@@ -85,18 +89,21 @@ def simulate(
     step = max(1, _VALUES // max(1, model.size))
     for start in range(0, n, step):
         m = min(step, n - start)
-        out[:, start : start + m] = model.draw(generator, m).y.T
+        draws = model.draw(generator, m)
+        if isinstance(model, FamilyModel):
+            model.refuse_impossible(draws)
+        out[:, start : start + m] = draws.y.T
     return rows.spread(out)
 
 
-def _new(fit: LmmFit, rows: Rows) -> ResponseModel:
+def _new(fit: LmmFit, rows: Rows) -> ResponseModel | FamilyModel:
     """New effects for the levels that the rows have, known or not."""
     mean = linear_predictor(fit, rows, kept_columns(fit, "population"))
     codes = {name: (group.factor.codes, group.factor.n_levels) for name, group in rows.groups.items()}
-    return ResponseModel(mean=mean, terms=_drawn(fit, rows, codes), sigma=fit.solution.sigma, weights=rows.weights)
+    return drawn_from(fit, mean, _drawn(fit, rows, codes), rows.weights)
 
 
-def _conditional(fit: LmmFit, rows: Rows) -> ResponseModel:
+def _conditional(fit: LmmFit, rows: Rows) -> ResponseModel | FamilyModel:
     """The conditional modes for the levels of the fit, new effects for others."""
     codes = {}
     for name, group in rows.groups.items():
@@ -104,7 +111,7 @@ def _conditional(fit: LmmFit, rows: Rows) -> ResponseModel:
         shift = int(len(unknown) > 0 and unknown[0] < 0)  # known levels come first, as -1
         codes[name] = (own.astype(np.int32) - np.int32(shift), len(unknown) - shift)
     mean = linear_predictor(fit, rows, kept_columns(fit, "conditional"))
-    return ResponseModel(mean=mean, terms=_drawn(fit, rows, codes), sigma=fit.solution.sigma, weights=rows.weights)
+    return drawn_from(fit, mean, _drawn(fit, rows, codes), rows.weights)
 
 
 def _drawn(fit: LmmFit, rows: Rows, codes: dict[str, tuple[NDArray[np.int32], int]]) -> tuple[DrawnTerm, ...]:

@@ -34,7 +34,9 @@ class EstimateMethods(LmmFit):
     def fixef(self) -> pd.Series:
         """Estimated fixed effects (p,), (X'V^-1 X)^-1 X'V^-1 y, one for each column of the fixed part.
 
-        In units of y per unit of the column; NaN for coefficients dropped for rank deficiency.
+        In units of y per unit of the column; of a generalized fit, where they are the maximum likelihood estimates, in
+        units of the link: log odds under logit, logarithms of the mean under log. NaN for coefficients dropped for rank
+        deficiency.
         """
         return self._named(self.solution.beta)
 
@@ -42,7 +44,8 @@ class EstimateMethods(LmmFit):
     def std_errors(self) -> pd.Series:
         """Standard errors of the fixed effects (p,), in the units and the order of `fixef`; NaN for dropped ones.
 
-        Square roots of the diagonal of `vcov`: conditional on the variance estimates.
+        Square roots of the diagonal of `vcov`: conditional on the variance estimates. Those of a generalized fit count
+        the estimation of variances and dispersion, unless ``nagq=0``.
         """
         return self._named(np.sqrt(np.diag(self.solution.vcov)))
 
@@ -50,7 +53,8 @@ class EstimateMethods(LmmFit):
     def vcov(self) -> pd.DataFrame:
         """Covariance matrix (p, p) of the estimated fixed effects, sigma^2 (X'V^-1 X)^-1, given the variance estimates.
 
-        Rows and columns of coefficients dropped for rank deficiency are left out.
+        Of a generalized fit the block of the inverse joint Hessian, on the scale of the link. Rows and columns of
+        coefficients dropped for rank deficiency are left out.
         """
         names = list(self.model.kept_names)
         return pd.DataFrame(self.solution.vcov.copy(), index=names, columns=names)
@@ -68,7 +72,9 @@ class EstimateMethods(LmmFit):
     def varcorr(self) -> VarCorr:
         """Variances and correlations of the random effects, sigma^2 Lambda_t Lambda_t', with the residual one.
 
-        On the scale of the data: standard deviations in units of y per unit of the column.
+        On the scale of the data: standard deviations in units of y per unit of the column. Of a generalized fit they
+        are Lambda_t Lambda_t', on the scale of the link, and the residual one is there only for families whose
+        dispersion is a scale of the variance (gamma, inverse Gaussian, gaussian).
 
         Examples
         --------
@@ -87,6 +93,7 @@ class EstimateMethods(LmmFit):
     def ranef(self) -> RandomEffects:
         """Conditional modes of the random effects by grouping factor, b = S Z'Py, in units of y per unit of the column.
 
+        Those of a generalized fit maximize the density of y and b, on the scale of the link.
         A mapping to frames, (J, k): levels by columns, all terms of a factor side by side. `condvar` maps to their
         covariances given y and beta, (J, k, k).
 

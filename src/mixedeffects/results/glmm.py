@@ -6,24 +6,22 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from mixedeffects.errors import DataError
 from mixedeffects.fit.glmm import GlmmFit
-from mixedeffects.fit.glmm_values import Kind, glmm_residuals, means, simulate
+from mixedeffects.fit.glmm_values import Kind, glmm_residuals, means
 from mixedeffects.fit.kinds import scale_parameter
 from mixedeffects.fit.report import messages, report
 from mixedeffects.fit.residuals import pad
 from mixedeffects.fit.update import updated_glmm
-from mixedeffects.frame import Factor, to_frame
+from mixedeffects.frame import Factor
 from mixedeffects.inference import anova as _anova
-from mixedeffects.inference.monte_carlo import checked_draws
 from mixedeffects.inference.response_scale import ratio_of_link
 from mixedeffects.results import tidiers
 from mixedeffects.results.calls import clear_calls
 from mixedeffects.results.estimates import EstimateMethods
 from mixedeffects.results.glmm_diagnostics import GlmmDiagnostics
 from mixedeffects.results.glmm_inference import GlmmInference
+from mixedeffects.results.glmm_prediction import GlmmPrediction
 from mixedeffects.tables import Coefficients, Summary, glmm_family, glmm_title
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
 
 @clear_calls
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
+class GlmmResult(EstimateMethods, GlmmPrediction, GlmmInference, GlmmDiagnostics):
     """A fitted generalized linear mixed model, as `glmer` returns it. Frozen: nothing on it mutates or refits it."""
 
     @property
@@ -90,94 +88,6 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
         from mixedeffects.results.glmm_pictures import GlmmPictures
 
         return GlmmPictures(self)
-
-    def predict(
-        self,
-        data: Any = None,
-        *,
-        random: Any = "conditional",
-        new_levels: str = "error",
-        kind: str = "response",
-        interval: str | None = None,
-        level: float = 0.95,
-        se: bool = False,
-        offset: Any = None,
-    ) -> Any:
-        """Predict the mean, or the linear predictor.
-
-        Parameters
-        ----------
-        data : data frame or dict of columns, optional
-            New rows, without the response; by default the rows that the fit used.
-        random : {"conditional", "population"}, list of str, or str
-            Which random effects are predicted, as for a linear mixed model (docs/prediction.md).
-        new_levels : {"error", "population"}
-            What to do about levels that the fit does not know.
-        kind : {"response", "link"}
-            The mean g^-1(eta), or eta = X beta + Z b + offset.
-        interval : {None, "confidence"}
-            For the mean given the kept random effects: limits of eta, taken through the inverse link.
-        level : float
-            Level of the interval.
-        se : bool
-            Give standard errors without an interval; those of a mean are ``|mu'(eta)|`` times those of eta.
-        offset : str, array-like or number, optional
-            That of new rows, where the fit had it as values.
-
-        Returns
-        -------
-        ndarray (rows,), or data frame with estimate, std_error, lower, upper
-            As for a linear mixed model.
-
-        Raises
-        ------
-        DataError
-            For unknown levels, wrong columns, or an argument that is not allowed.
-
-        Notes
-        -----
-        The errors are those of the linear mixed model at the conditional modes, with the covariance of the fixed
-        effects from the joint Hessian. With ``random="population"`` the mean is that of a group whose random effects
-        are 0, not the mean over groups.
-        """
-        from mixedeffects.predict.prediction import predict
-
-        if kind not in ("response", "link"):
-            raise DataError(f"kind={kind!r} is not known; choose 'response' or 'link'")
-        if interval not in (None, "confidence"):
-            raise DataError(f"interval={interval!r} is not available for {self.family!r}; choose None or 'confidence'")
-        options = {"random": random, "new_levels": new_levels, "interval": interval, "level": level, "se": se}
-        found = predict(self, data, kind="link", offset=offset, **options)
-        columns = found.columns()
-        if kind == "response":
-            columns = dict(self.family.link.through(columns))
-        if found.std_error is None:
-            return columns["estimate"]
-        frame = to_frame(columns, found.kind)
-        if isinstance(data, pd.DataFrame):
-            frame.index = data.index
-        return frame
-
-    def simulate(self, n: int = 1, *, rng: Any = None, random: str = "new") -> NDArray[np.float64]:
-        """Draw responses from the fitted model, (nobs, n): proportions of successes for a binomial response.
-
-        Parameters
-        ----------
-        n : int
-            Number of simulations.
-        rng : None, int, Generator or SeedSequence
-            Source of the draws.
-        random : {"new", "conditional"}
-            New random effects for every level in every simulation, or the conditional modes.
-
-        Raises
-        ------
-        DataError
-            For another `random`, or an n that is no positive number.
-        """
-        if random not in ("new", "conditional"):
-            raise DataError(f"random={random!r} is not known; choose 'new' or 'conditional'")
-        return simulate(self, checked_draws(n), rng, new=random == "new")
 
     def tidy(
         self,
@@ -261,34 +171,6 @@ class GlmmResult(EstimateMethods, GlmmInference, GlmmDiagnostics):
             If `data` has another number of rows than the data fitted, or is no data frame.
         """
         return tidiers.augment_glmm(self, data)
-
-    def refit(self, y: Any) -> GlmmResult:
-        """Fit the same design, family and approximation to another response.
-
-        Parameters
-        ----------
-        y : array-like (nobs,) or (rows of the data,)
-            A list, an array or a Series; proportions of successes for a binomial response, as `simulate` gives them.
-            Where the response of the fit was ``cbind(successes, failures)`` also these two columns, (nobs, 2), whose
-            sums are the numbers of trials.
-            With one trial a row also booleans or two categories, as `glmer` takes them: the first is a failure, and
-            where the response of the fit has these categories, theirs count.
-
-        Raises
-        ------
-        DataError
-            For another length, or values that the family does not have.
-
-        Warns
-        -----
-        SingularFitWarning, ConvergenceWarning
-            As `glmer` does.
-        """
-        from mixedeffects.predict.response import refitted_glmm
-
-        again = refitted_glmm(self, y)
-        report(again)
-        return glmm_result_of(again)
 
     def update(self, formula: str | Formula | None = None, **changes: Any) -> GlmmResult:
         """Fit a changed model to the same rows.

@@ -15,7 +15,7 @@ from mixedeffects.plots.trajectories import trajectories_picture
 from mixedeffects.results.shared_pictures import SharedPictures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mixedeffects.diagnostics.glmm_influence import GlmmMethod
     from mixedeffects.fit.glmm_values import Kind
@@ -125,12 +125,23 @@ class GlmmPictures(SharedPictures):
 
     @picture
     def trajectories(
-        self, x: str | None = None, n: int | None = None, group: str | None = None, *, ax: Any = None
+        self,
+        x: str | None = None,
+        n: int | None = None,
+        group: str | None = None,
+        *,
+        at: Mapping[str, Any] | str | None = None,
+        ax: Any = None,
     ) -> Picture:
         """Data, own curve (solid) and common curve (dashed) of each level, on the scale of the response.
 
         The common curve is the mean at random effects of 0. The own curve has the effects of the level and of the
         levels of other factors in which it lies; those of crossed factors are 0, as the legend says.
+
+        Other predictors than x, and offsets, are as observed where they are the same in all rows of a level. Those that
+        vary within a level are held at one value, which the legend says: numbers and offsets at their mean over the
+        data, categories at their first level, or what `at` gives. The points are the data as they are, also where they
+        were observed at other values.
 
         Parameters
         ----------
@@ -141,6 +152,10 @@ class GlmmPictures(SharedPictures):
             Number of panels, 30 by default, taken evenly from all levels ordered by slope.
         group : str, optional
             A grouping factor; by default the first with a random slope in x, else the one of most levels.
+        at : mapping of str to value, or "observed", optional
+            Values of other predictors, such as ``at={"effort": 1}``; an offset that was an argument of the fit goes by
+            the name of its column, or ``"offset"``. "observed" draws the fitted values at the rows, as dashes where
+            other predictors vary within a level.
         ax : array of matplotlib Axes, optional
             Where to draw.
 
@@ -149,7 +164,7 @@ class GlmmPictures(SharedPictures):
         array of Axes
             ``data``: group, level, panel, part ("data", "own", "common"), x, y.
         """
-        return trajectories_picture(self._fit, x, n, group)
+        return trajectories_picture(self._fit, x, n, group, at)
 
     @picture
     def profile(self, params: str | Sequence[str] | None = None, *, ax: Any = None) -> Picture:

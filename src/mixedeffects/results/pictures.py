@@ -15,7 +15,7 @@ from mixedeffects.plots.trajectories import trajectories_picture
 from mixedeffects.results.shared_pictures import SharedPictures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mixedeffects.diagnostics.influence import Method
     from mixedeffects.fit.residuals import Kind
@@ -115,7 +115,13 @@ class Pictures(SharedPictures):
 
     @picture
     def trajectories(
-        self, x: str | None = None, n: int | None = None, group: str | None = None, *, ax: Any = None
+        self,
+        x: str | None = None,
+        n: int | None = None,
+        group: str | None = None,
+        *,
+        at: Mapping[str, Any] | str | None = None,
+        ax: Any = None,
     ) -> Picture:
         """Data, own line (solid) and common line (dashed) of each level, in panels ordered by slope.
 
@@ -124,8 +130,9 @@ class Pictures(SharedPictures):
         crossed factors vary within the level and are subtracted from the response: the points are then partial
         residuals, and the legend says so. Point less own line is the residual in both cases.
 
-        Where the model has other predictors than x, they are as observed: the lines join the fitted values at the
-        rows, or, where another predictor varies within a level, dashes stand at them.
+        Other predictors than x, and offsets, are as observed where they are the same in all rows of a level. Those that
+        vary within a level are held at one value, which the legend says: numbers and offsets at their mean over the
+        data, categories at their first level, or what `at` gives. The points are then the line plus the residual.
 
         Parameters
         ----------
@@ -136,6 +143,10 @@ class Pictures(SharedPictures):
             Number of panels, 30 by default, taken evenly from all levels ordered by slope.
         group : str, optional
             A grouping factor; by default the first with a random slope in x, else the one of most levels.
+        at : mapping of str to value, or "observed", optional
+            Values of other predictors, such as ``at={"effort": 1}``; an offset that was an argument of the fit goes by
+            the name of its column, or ``"offset"``. "observed" draws the fitted values at the rows, as dashes where
+            other predictors vary within a level.
         ax : array of matplotlib Axes, optional
             Where to draw.
 
@@ -144,7 +155,7 @@ class Pictures(SharedPictures):
         array of Axes
             ``data``: group, level, panel, part ("data" or "partial", "own", "common"), x, y.
         """
-        return trajectories_picture(self._fit, x, n, group)
+        return trajectories_picture(self._fit, x, n, group, at)
 
     @picture
     def profile(self, params: str | Sequence[str] | None = None, *, ax: Any = None) -> Picture:

@@ -15,6 +15,18 @@ from mixedeffects.frame import to_frame
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mixedeffects.predict.prediction import Prediction
+
+
+def framed_prediction(found: Prediction, data: Any) -> Any:
+    """An array of estimates, or a frame with their errors, which has the index of the data where they have one."""
+    if found.std_error is None:
+        return found.estimate
+    frame = to_frame(found.columns(), found.kind)
+    if isinstance(data, pd.DataFrame):
+        frame.index = data.index
+    return frame
+
 
 class PredictionMethods(LmmFit):
     """What a fit offers for predictions, simulations and other responses."""
@@ -94,7 +106,7 @@ class PredictionMethods(LmmFit):
         Notes
         -----
         Variance of the prediction error: sigma^2 [z'Kz + t'(X'V^-1X)^-1 t], K = (Z'WZ + S^-1)^-1, t = x - X'WZ K z
-        [1]_; limits are estimate +- normal quantile times standard error. docs/prediction.md has the rest.
+        [1]_; limits are estimate +- normal quantile times standard error. The page Prediction has the rest.
 
         References
         ----------
@@ -126,12 +138,7 @@ class PredictionMethods(LmmFit):
             n=n,
             rng=rng,
         )
-        if found.std_error is None:
-            return found.estimate
-        frame = to_frame(found.columns(), found.kind)
-        if isinstance(data, pd.DataFrame):
-            frame.index = data.index
-        return frame
+        return framed_prediction(found, data)
 
     def simulate(
         self,
