@@ -80,6 +80,23 @@ void scalar_rows(const Plan &plan, const WorkingRows &rows, const std::vector<st
     }
 }
 
+// The same where there is no dense block.
+template <int KK>
+void own_rows(const WorkingRows &rows, int block, int k, const std::vector<double> &V, double *out) {
+    const int K = KK ? KK : k;
+    const std::int32_t *nodes = rows.codes[block];
+    for (std::int64_t r = 0; r < rows.n; ++r) {
+        const double *z = rows.Z[block] + r * K, *Vj = &V[static_cast<std::size_t>(nodes[r]) * K * K];
+        double sum = 0.0;
+        for (int a = 0; a < K; ++a) {
+            double inner = 0.5 * Vj[a * K + a] * z[a];
+            for (int b = 0; b < a; ++b) inner += Vj[a * K + b] * z[b];
+            sum += z[a] * inner;
+        }
+        out[r] = 2.0 * sum;
+    }
+}
+
 }  // namespace
 
 FittedVariances::FittedVariances(const Plan &plan, const WorkingRows &rows) {
@@ -129,6 +146,10 @@ void FittedVariances::compute(const Plan &plan, const Sweep<double> &sweep, cons
             }
             for (int a = 0; a < k; ++a) Tj[static_cast<std::size_t>(a) * width + c] = t[a];
         }
+    }
+    if (plan.dense.empty()) {
+        (k == 1 ? own_rows<1> : k == 2 ? own_rows<2> : k == 3 ? own_rows<3> : own_rows<0>)(rows, stage.block, k, V, out);
+        return;
     }
     if (std::all_of(plan.blocks.begin(), plan.blocks.end(), [](const Block &block) { return block.k == 1; })) {
         scalar_rows(plan, rows, place_, V, T, root, out);

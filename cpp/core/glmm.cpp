@@ -251,14 +251,12 @@ bool Glmm::differentiate(const State &state, const Factors<double> &factors, con
     std::vector<double> moved(rows_.n, 0.0);
     if (options.joint) add_fixed(adjoint.beta, moved);
     add_modes(adjoint.modes, moved);
-    for (std::int64_t r = 0; r < rows_.n; ++r) {
-        const double q = moved[r];
-        if (!options.joint) {
-            const double x = a[r] - 2.0 * d_.d1[r] - observed_[r] * q;
-            for (int c = 0; c < rows_.p; ++c) out.beta_gradient[c] += rows_.X[r * rows_.p + c] * x;
-        }
-        if (dispersion) out.t_gradient += q * d_.dt_d1[r] - 2.0 * d_.dt[r] + variances[r] * (options.expected ? d_.dt_expected[r] : -d_.dt_d2[r]);
+    if (!options.joint) {
+        for (std::int64_t r = 0; r < rows_.n; ++r) a[r] -= 2.0 * d_.d1[r] + observed_[r] * moved[r];
+        fixed_product(rows_, a.data(), out.beta_gradient.data());
     }
+    for (std::int64_t r = 0; dispersion && r < rows_.n; ++r)
+        out.t_gradient += moved[r] * d_.dt_d1[r] - 2.0 * d_.dt[r] + variances[r] * (options.expected ? d_.dt_expected[r] : -d_.dt_d2[r]);
     return true;
 }
 

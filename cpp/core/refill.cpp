@@ -17,7 +17,7 @@ void add_block(const WorkingRows &rows, int f, int p, const double *weights, Blo
         const std::size_t j = static_cast<std::size_t>(rows.codes[f][r]) * K;
         for (int a = 0; a < K; ++a) {
             const double wz = weights[r] * z[a];
-            double *ZZ = &block.ZZ[(j + a) * K], *ZX = block.ZX.data() + (j + a) * p;
+            double *__restrict ZZ = &block.ZZ[(j + a) * K], *__restrict ZX = block.ZX.data() + (j + a) * p;
             for (int b = 0; b < K; ++b) ZZ[b] += wz * z[b];
             for (int c = 0; c < p; ++c) ZX[c] += wz * x[c];
         }
@@ -65,7 +65,23 @@ void add_fixed(const WorkingRows &rows, int p, const double *weights, double *XX
     }
 }
 
+// The same for C of the columns, whose sums stay in registers.
+template <int C>
+void columns_product(const WorkingRows &rows, int first, const double *v, double *out) {
+    double sum[C] = {};
+    const double *x = rows.X + first;
+    for (std::int64_t r = 0; r < rows.n; ++r, x += rows.p)
+        for (int c = 0; c < C; ++c) sum[c] += x[c] * v[r];
+    for (int c = 0; c < C; ++c) out[first + c] = sum[c];
+}
+
 }  // namespace
+
+void fixed_product(const WorkingRows &rows, const double *v, double *out) {
+    int c = 0;
+    for (; c + 4 <= rows.p; c += 4) columns_product<4>(rows, c, v, out);
+    for (; c < rows.p; ++c) columns_product<1>(rows, c, v, out);
+}
 
 Refill::Refill(const CrossProducts &pattern, const WorkingRows &rows, std::vector<Entry> entries, bool with_X) {
     CrossProducts marked = pattern;
@@ -167,11 +183,7 @@ Response Refill::nothing() const {
 
 Response Refill::response(const WorkingRows &rows, const double *v) const {
     Response out = nothing();
-    for (int c = 0, p = plan_->p; c < p; ++c) {
-        double sum = 0.0;
-        for (std::int64_t row = 0; row < rows.n; ++row) sum += rows.X[row * rows.p + c] * v[row];
-        out.Xy[c] = sum;
-    }
+    if (plan_->p > 0) fixed_product(rows, v, out.Xy.data());
     for (std::size_t f = 0; f < plan_->blocks.size(); ++f) {
         const int k = plan_->blocks[f].k;
         double *target = out.Zy[f].data();

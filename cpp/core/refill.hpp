@@ -17,6 +17,9 @@ struct WorkingRows {  // rows in the working columns
     std::vector<const double *> Z;            // by block (n, k) row-major
 };
 
+// X'v, p numbers.
+void fixed_product(const WorkingRows &rows, const double *v, double *out);
+
 class Refill {
   public:
     // `pattern` are the cross-products of the rows under any weights; with_X: whether the plan has the columns of X.

@@ -38,7 +38,7 @@ def report_all(fits: Sequence[LmmFit]) -> None:
 
 
 def report(fit: LmmFit) -> None:
-    """Warn once about a singular fit, and about a certificate that does not hold.
+    """Warn once about a singular fit, or about a certificate that does not hold.
 
     A fit at a fixed theta says only what has no finite estimate: no minimum in theta was looked for.
 
@@ -50,7 +50,8 @@ def report(fit: LmmFit) -> None:
     optimum = fit.optimum
     for text in messages(fit):
         warn(text, ConvergenceWarning)
-    if fit.control.fixed_theta is not None:
+    # Where something has no finite estimate the variances are arbitrary, and advice about them would be wrong.
+    if fit.control.fixed_theta is not None or optimum.no_estimate:
         return
     if optimum.boundary:
         where = "; ".join(f"{b.term}: {b.direction}" for b in optimum.boundary)

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     Criterion: TypeAlias = LaplaceCriterion | AgqCriterion
 
-_ROUGH, _CLOSE = 0.1, 1e-7  # decrements at which the fast approximation and the search by learnt curvature end
+_ROUGH, _CLOSE = 0.1, 3e-6  # decrements at which the fast approximation and the search by learnt curvature end
 _RADIUS = 2.0  # of the first trust region
 _PROMISING = 10.0  # decrement from which the search need not begin with the fast approximation
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
-_ROUNDING = 1e-14  # decrement that no step could improve
-_SAME = 1e-7  # decrement of a step that changes nothing in the Hessian worth computing it again
+_ROUNDING = 1e-13  # decrement of a step that is not worth its evaluation: 4e-7 standard errors
+_SAME = 1e-7  # promise of a step that changes nothing in the Hessian worth computing it again
 _NEXT = 1e-5  # decrement from which the minimum is taken to be where a step leads
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
 _NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
@@ -86,8 +86,8 @@ class _Count:
 
     def hessian(
         self, x: NDArray[np.float64], point: LaplacePoint, curvature: NDArray[np.float64], n_threads: int
-    ) -> NDArray[np.float64]:
-        """Exact Hessian where the minimum is by the curvature so far, if it is near, or else at x.
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Exact Hessian and where it is: at the minimum by the curvature so far, if that is near, or else at x.
 
         The differences have steps of a size that goes with the parameters' uncertainty.
         """
@@ -100,9 +100,9 @@ class _Count:
         for shorter in (1.0, 1.0 / 32.0):  # a mean that cannot be may lie next to the minimum
             self.n += 2 * len(x)
             found = self.criterion.hessian(x, point, shorter * step, n_threads, shift)
-            shift[:] = 0.0
             if np.isfinite(found).all():
-                return found
+                return found, x + shift
+            shift[:] = 0.0
         raise ConvergenceError(
             "the criterion cannot be computed next to the point that was found, because means there are impossible; "
             "look for a link that keeps the means within the family's range"
@@ -148,11 +148,11 @@ def minimize_laplace(
     n_threads = control.n_threads if criterion.design.nobs * len(x) > _WORTH_A_THREAD else 1
     for _ in range(_POLISHES):
         x, point = _canonical(function, x, point)
-        hessian = function.hessian(x, point, B, n_threads)
+        hessian, place = function.hessian(x, point, B, n_threads)
         exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, first=point, learn=False)
         trace += exact.trace[1:]
         x, point, B = exact.x, exact.point, hessian
-        if exact.converged and exact.trace[0].newton_decrement < _SAME:
+        if exact.converged and 0.5 * (x - place) @ hessian @ (x - place) < _SAME:
             break
     # A decrement of 1e-9 leaves up to 3e-5 standard errors; one more step leaves next to nothing.
     last = descend(function, x, hessian, tolerance=_ROUNDING, max_evaluations=1, first=point, learn=False)

@@ -53,8 +53,8 @@ class LmmResult(EstimateMethods, InferenceMethods, PredictionMethods, Diagnostic
     ----------
     model : Design
         The data of the model as arrays.
-    objective : GaussianCriterion
-        The profiled criterion as a function of theta.
+    profiled : GaussianCriterion or Later
+        What `objective` is.
     solution : Solution
         The estimates, at the minimum.
     optimum : Optimum
