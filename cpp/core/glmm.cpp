@@ -331,6 +331,7 @@ LinearStart Glmm::linear_start(const std::vector<double> &theta, const std::vect
     NewtonOptions rough;
     rough.tolerance = tolerance;
     rough.max_evaluations = 20;
+    rough.exact_hessian = false;
     NewtonResult found = minimize(linear, theta, rough);
     Evaluation &at = found.evaluation;
     return {at.ok, std::move(found.theta), std::move(at.beta), std::move(at.s), std::move(at.curvature), std::move(at.XVX)};

@@ -36,6 +36,7 @@ class BinomialLogit : public Kernel {
 
   private:
     double relative_loglik(std::int64_t i, double eta, double e) const;
+    double single_trials(const double *eta, int order, RowDerivatives &out) const;
 
     std::int64_t n_;
     const double *y_, *w_;

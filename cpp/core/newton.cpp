@@ -126,12 +126,12 @@ NewtonResult minimize(const Criterion &criterion, std::vector<double> start, con
     out.trace.push_back({out.evaluation.value, model.decrement(), radius, 0.0, true, exact});
     while (true) {
         out.decrement = model.decrement();
-        if (!exact && held_back >= 3 && (held_back >= 6 || !criterion.plan().hessian_is_dear)) {
+        if (options.exact_hessian && !exact && held_back >= 3 && (held_back >= 6 || !criterion.plan().hessian_is_dear)) {
             exact = true;  // the region stays small where average information leads the wrong way
             model = Model(out.evaluation.gradient, curvature());
             out.decrement = model.decrement();
         }
-        if (!exact && accepted >= 2 && out.decrement > slow_progress(criterion) * last && out.decrement < 1.0) {
+        if (options.exact_hessian && !exact && accepted >= 2 && out.decrement > slow_progress(criterion) * last && out.decrement < 1.0) {
             exact = true;  // close, yet only linear progress: average information is off here
             model = Model(out.evaluation.gradient, curvature());
             out.decrement = model.decrement();

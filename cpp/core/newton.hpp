@@ -10,6 +10,7 @@ namespace me {
 struct NewtonOptions {
     double tolerance = 1e-11;  // on the Newton decrement, in units of the criterion
     int max_evaluations = 200;
+    bool exact_hessian = true;  // where average information leads on too slowly
     int n_threads = 1;  // for the large loops; the answer does not depend on it
 };
 

@@ -80,6 +80,7 @@ void columns_product(const WorkingRows &rows, int first, const double *v, double
 void fixed_product(const WorkingRows &rows, const double *v, double *out) {
     int c = 0;
     for (; c + 4 <= rows.p; c += 4) columns_product<4>(rows, c, v, out);
+    for (; c + 2 <= rows.p; c += 2) columns_product<2>(rows, c, v, out);
     for (; c < rows.p; ++c) columns_product<1>(rows, c, v, out);
 }
 

@@ -36,7 +36,13 @@ def estimable(X: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.zeros(0, dtype=bool)
     if n * p > _CHUNK_VALUES and _clearly_full_rank(X):
         return np.ones(p, dtype=bool)
-    return _keep(triangular_factor(X))
+    R = triangular_factor(X)
+    if len(R) == p:
+        # What is orthogonal to the columns before it is the last entry of each column of R.
+        lengths = np.sqrt(np.einsum("ij,ij->j", R, R))
+        if (np.abs(np.diag(R)) > _CLEAR * lengths).all():
+            return np.ones(p, dtype=bool)
+    return _keep(R)
 
 
 def _clearly_full_rank(X: NDArray[np.float64]) -> bool:
