@@ -93,7 +93,7 @@ def test_all_pages_are_in_the_table_of_contents():
     assert listed == PAGES
 
 
-@pytest.mark.parametrize("number", range(1, 13))
+@pytest.mark.parametrize("number", range(1, len(PAGES) + 1))
 def test_the_cells_of_the_page_run(number):
     assert run(number) is not None
 
@@ -393,3 +393,29 @@ def test_exercise_23_2_cupping():
     averaged = me.lmer("Healing ~ Condition + (1 | Subject)", page.averages).coef_table("kenward-roger")
     std_error = averaged.set_index("term")["std_error"]["Condition[T.56]"]
     assert std_error == pytest.approx(lines["marks"]["std_error"], rel=1e-4)
+
+
+# ---- page 13 ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_poisson_model_of_overdispersed_counts_claims_too_much():
+    page = run(13)
+    assert page.negative.std_errors["windy"] > 1.8 * page.poisson.std_errors["windy"]
+    assert page.negative.std_errors["forest"] == pytest.approx(page.poisson.std_errors["forest"], rel=0.05)
+    assert page.claims["poisson"].power[0] > 0.3
+    assert 0.02 < page.claims["negative_binomial"].power[0] < 0.1
+    assert page.poisson.check_dispersion(rng=1).p_value < 0.01 < page.negative.check_dispersion(rng=1).p_value
+
+
+def test_rate_ratios_have_the_truth_within_their_limits():
+    ratios = run(13).ratios
+    assert (ratios["lower"] < np.exp([0.5, 1, -0.4])).all()
+    assert (ratios["upper"] > np.exp([0.5, 1, -0.4])).all()
+
+
+def test_the_mean_over_sites_is_that_of_drawn_sites():
+    page = run(13)
+    rng, sds = np.random.default_rng(0), page.spread["sd"].to_numpy()
+    drawn = np.exp(np.log(page.median) + rng.normal(size=(400_000, 2)) @ sds)
+    assert page.median * np.exp(page.variances / 2) == pytest.approx(drawn.mean(), rel=0.01)
+    assert page.found["upper"].to_numpy()[2] / page.found["lower"].to_numpy()[2] > 9
