@@ -105,7 +105,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "gallery": []}
+html_sidebars = {"index": [], "gallery": [], "install": []}
 
 # Files outside docs/ that have a page here; GitHub needs the path of the file, the site that of the page.
 PAGES = {
