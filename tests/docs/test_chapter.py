@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import warnings
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from support import reference
+from support.cells import run_cells
 
 import mixedeffects as me
 
@@ -34,18 +33,9 @@ def text_of(page: str) -> str:
 
 @cache
 def run(number: int) -> SimpleNamespace:
-    """Run the cells of a page in order and give its names, and how many figures it drew."""
+    """Run the cells of a page in order and give its names, and the figures it drew."""
     (page,) = (name for name in PAGES if name.startswith(f"{number:02}-"))
-    cells = re.findall(r"^```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)^```$", text_of(page), re.DOTALL | re.MULTILINE)
-    names: dict = {}
-    figures = []
-    with warnings.catch_warnings():
-        for _, code in cells:
-            warnings.simplefilter("ignore", me.SingularFitWarning)
-            exec(compile(code, f"{page}.md", "exec"), names)
-            figures += [plt.figure(n) for n in plt.get_fignums()]
-            plt.close("all")
-    return SimpleNamespace(**names, all_figures=figures)
+    return run_cells(CHAPTER / f"{page}.md")
 
 
 def rows_of_the_item_table() -> list[list[str]]:
