@@ -1,6 +1,6 @@
 """The documentation site; `make docs` builds it into docs/_build/html, and a warning is an error.
 
-A page with executable cells (docs/chapter/*.md) is MyST Markdown with this front matter. Its cells run at every build,
+A page with executable cells (docs/chapter/*.md, guides such as docs/participants-and-items.md) is MyST Markdown with this front matter. Its cells run at every build,
 and an error in one of them fails the build:
 
     ---
