@@ -13,10 +13,10 @@ front matter. Its cells run at every build, and an error in one of them fails th
     import mixedeffects as me
     ```
 
-Tags of a cell stand below its first line: `:tags: [hide-input]`, `[remove-input]`, `[remove-output]`,
-`[wrap-output]` for long sentences, or `[raises-exception]` where the error is the point. A picture is the last expression of its cell (Axes, Figure);
-matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: fenced blocks of `math` and dollars are
-mathematics.
+Tags of a cell stand below its first line: `:tags: [hide-input]`, `[remove-input]`, `[remove-output]`, `[wrap-output]`
+for long sentences, or `[raises-exception]` where the error is the point. A picture is the last expression of its cell
+(Axes, Figure); matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: fenced blocks of `math` and
+dollars are mathematics.
 """
 
 from __future__ import annotations
