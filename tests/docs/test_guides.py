@@ -46,7 +46,7 @@ def test_the_truth_lies_within_the_limits():
     page = run("participants-and-items")
     limits = page.fit.confint(params="beta_")
     assert ((limits["lower"] < page.truth) & (page.truth < limits["upper"])).all()
-    low, high = page.odds.loc["prime[T.related]", ["lower", "upper"]]
+    low, high = page.odds.set_index("term").loc["prime[T.related]", ["lower", "upper"]]
     assert low < np.exp(0.5) < high
 
 
