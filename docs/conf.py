@@ -1,7 +1,7 @@
 """The documentation site; `make docs` builds it into docs/_build/html, and a warning is an error.
 
-A page with executable cells (docs/chapter/*.md) is MyST Markdown with this front matter. Its cells run at every build,
-and an error in one of them fails the build:
+A page with executable cells (docs/chapter/*.md, and guides such as docs/singular-fits.md) is MyST Markdown with this
+front matter. Its cells run at every build, and an error in one of them fails the build:
 
     ---
     file_format: mystnb
@@ -13,10 +13,10 @@ and an error in one of them fails the build:
     import mixedeffects as me
     ```
 
-Tags of a cell stand below its first line: `:tags: [hide-input]`, `[remove-input]`, `[remove-output]`, or
-`[raises-exception]` where the error is the point. A picture is the last expression of its cell (Axes, Figure);
-matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: fenced blocks of `math` and dollars are
-mathematics.
+Tags of a cell stand below its first line: `:tags: [hide-input]`, `[remove-input]`, `[remove-output]`, `[wrap-output]`
+for long sentences, or `[raises-exception]` where the error is the point. A picture is the last expression of its cell
+(Axes, Figure); matplotlib draws inline. Other pages are plain Markdown as GitHub shows it: fenced blocks of `math` and
+dollars are mathematics.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "gallery": []}
+html_sidebars = {"index": [], "gallery": [], "install": []}
 
 # Files outside docs/ that have a page here; GitHub needs the path of the file, the site that of the page.
 PAGES = {

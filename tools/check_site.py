@@ -106,7 +106,8 @@ def members(cls: type) -> list[str]:
             for name, value in vars(base).items()
             if not name.startswith("_")
             and name not in fields
-            and (callable(value) or isinstance(value, property | classmethod | staticmethod))
+            # What a class gives of a descriptor may be a method, as with pictures.
+            and (isinstance(value, property) or callable(getattr(cls, name)))
         }
     )
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import warnings
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from support import reference
+from support.cells import run_cells
 
 import mixedeffects as me
 
@@ -34,18 +33,9 @@ def text_of(page: str) -> str:
 
 @cache
 def run(number: int) -> SimpleNamespace:
-    """Run the cells of a page in order and give its names, and how many figures it drew."""
+    """Run the cells of a page in order and give its names, and the figures it drew."""
     (page,) = (name for name in PAGES if name.startswith(f"{number:02}-"))
-    cells = re.findall(r"^```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)^```$", text_of(page), re.DOTALL | re.MULTILINE)
-    names: dict = {}
-    figures = []
-    with warnings.catch_warnings():
-        for _, code in cells:
-            warnings.simplefilter("ignore", me.SingularFitWarning)
-            exec(compile(code, f"{page}.md", "exec"), names)
-            figures += [plt.figure(n) for n in plt.get_fignums()]
-            plt.close("all")
-    return SimpleNamespace(**names, all_figures=figures)
+    return run_cells(CHAPTER / f"{page}.md")
 
 
 def rows_of_the_item_table() -> list[list[str]]:
@@ -93,7 +83,7 @@ def test_all_pages_are_in_the_table_of_contents():
     assert listed == PAGES
 
 
-@pytest.mark.parametrize("number", range(1, 13))
+@pytest.mark.parametrize("number", range(1, len(PAGES) + 1))
 def test_the_cells_of_the_page_run(number):
     assert run(number) is not None
 
@@ -393,3 +383,31 @@ def test_exercise_23_2_cupping():
     averaged = me.lmer("Healing ~ Condition + (1 | Subject)", page.averages).coef_table("kenward-roger")
     std_error = averaged.set_index("term")["std_error"]["Condition[T.56]"]
     assert std_error == pytest.approx(lines["marks"]["std_error"], rel=1e-4)
+
+
+# ---- page 13 ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_poisson_model_of_overdispersed_counts_claims_too_much():
+    page = run(13)
+    assert page.negative.std_errors["windy"] > 1.8 * page.poisson.std_errors["windy"]
+    assert page.negative.std_errors["forest"] == pytest.approx(page.poisson.std_errors["forest"], rel=0.05)
+    assert page.claims["poisson"].power[0] > 0.3
+    assert 0.02 < page.claims["negative_binomial"].power[0] < 0.1
+    assert page.poisson.check_dispersion(rng=1).p_value < 0.01 < page.negative.check_dispersion(rng=1).p_value
+
+
+def test_rate_ratios_have_the_truth_within_their_limits():
+    ratios = run(13).ratios
+    assert (ratios["lower"] < np.exp([0.5, 1, -0.4])).all()
+    assert (ratios["upper"] > np.exp([0.5, 1, -0.4])).all()
+
+
+def test_the_mean_over_sites_is_that_of_drawn_sites():
+    page = run(13)
+    rng, sds = np.random.default_rng(0), page.spread["sd"].to_numpy()
+    drawn = np.exp(np.log(page.median) + rng.normal(size=(400_000, 2)) @ sds)
+    assert page.mean == pytest.approx(drawn.mean(), rel=0.01)
+    assert page.mean == pytest.approx(page.median * np.exp(page.variances / 2), rel=1e-6)
+    assert (page.counts[["lower", "upper"]] % 1 == 0).all(axis=None)
+    assert page.found["upper"].to_numpy()[2] / page.found["lower"].to_numpy()[2] > 9

@@ -21,7 +21,10 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # One page of each kind.
 PAGES = (
     "index.html",
+    "install.html",
     "howto.html",
+    "participants-and-items.html",
+    "chapter/13-counts.html",
     "for_statsmodels_users.html",
     "algorithm.html",
     "limitations.html",

@@ -106,6 +106,12 @@ def test_members_are_methods_and_properties_of_our_classes_but_not_fields(tool):
     assert tool.members(Theirs) == ["answer", "method"]
 
 
+def test_pictures_are_members_of_their_class(tool):
+    from mixedeffects.results.pictures import Pictures
+
+    assert {"caterpillar", "qq", "trajectories"} <= set(tool.members(Pictures))
+
+
 def test_every_public_name_is_listed_in_the_reference(tool):
     pages = (SCRIPT.parents[1] / "docs" / "reference").glob("*.md")
     listed = {line.strip().lstrip("~") for page in pages for line in page.read_text(encoding="utf-8").splitlines()}

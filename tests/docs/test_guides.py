@@ -1,0 +1,86 @@
+"""Guides with executed cells: the cells run, and what the text says of their results is so."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from support.cells import run_cells
+
+import mixedeffects as me
+
+mpl.use("Agg")
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@cache
+def run(page: str) -> SimpleNamespace:
+    """Run a page; what it changes for its own sake (folder, format of warnings) is put back."""
+    pytest.importorskip("jinja2", reason="pandas writes LaTeX with jinja2, which the group test has")
+    folder, formatter = os.getcwd(), warnings.formatwarning
+    try:
+        return run_cells(DOCS / f"{page}.md", me.MixedEffectsWarning)
+    finally:
+        os.chdir(folder)
+        warnings.formatwarning = formatter
+
+
+def test_the_models_of_participants_and_items_are_as_the_text_says():
+    page = run("participants-and-items")
+    assert page.full.is_singular
+    assert not page.fit.is_singular
+    assert page.slopes.is_singular
+    assert page.fit.nobs == len(page.right) == page.with_missing.nobs < len(page.every_row)
+    assert page.fit.fixef.index.tolist() == ["Intercept", "prime[T.neutral]", "prime[T.related]"]
+    np.testing.assert_allclose(page.same.fixef.index.str.count("Prime Condition"), [0, 1, 1])
+
+
+def test_the_truth_lies_within_the_limits():
+    page = run("participants-and-items")
+    limits = page.fit.confint(params="beta_")
+    assert ((limits["lower"] < page.truth) & (page.truth < limits["upper"])).all()
+    low, high = page.odds.set_index("term").loc["prime[T.related]", ["lower", "upper"]]
+    assert low < np.exp(0.5) < high
+
+
+def test_padded_residuals_stand_in_their_rows():
+    page = run("participants-and-items")
+    assert page.every_row["residual"].isna().equals(page.every_row["rt"].isna())
+
+
+@pytest.mark.parametrize(
+    ("rhs", "contrasts", "names"),
+    [
+        ('C(prime, Treatment("related"))', None, ["[T.neutral]", "[T.unrelated]"]),
+        ("prime", {"prime": "sum"}, ["[S.unrelated]", "[S.neutral]"]),
+        ("prime", {"prime": [[-0.5, -1 / 3], [0.5, -1 / 3], [0, 2 / 3]]}, ["[1]", "[2]"]),
+    ],
+)
+def test_the_ways_to_other_comparisons_work(rhs, contrasts, names):
+    page = run("participants-and-items")
+    fit = me.lmer(f"log(rt) ~ {rhs} + (1 | Participant) + (1 | Item)", page.right, contrasts=contrasts)
+    found = fit.fixef.index[1:]
+    assert all(any(name.endswith(end) for name in found) for end in names)
+    np.testing.assert_allclose(fit.fitted, page.by_prime.fitted, rtol=1e-6)
+
+
+def test_the_singular_fit_of_the_oats_is_as_the_text_says():
+    page = run("singular-fits")
+    assert [bool(fit.is_singular) for fit in page.fits.values()] == [True, True, False]
+    assert page.full.varcorr.to_frame()["corr"].max() == 1.0
+    estimates = [fit.fixef["nitro"] for fit in page.fits.values()]
+    np.testing.assert_allclose(estimates, estimates[0], rtol=1e-6)
+    without, none = page.fits["(nitro || Block)"], page.fits["(1 | Block)"]
+    assert without.criterion == pytest.approx(none.criterion, abs=1e-6)
+    assert all(at.derivative > 0 for at in page.full.optimum.boundary)
+    assert page.full.confint(params="theta_").loc["cor_nitro.Intercept|Block"].tolist() == [-1.0, 1.0]
+    assert not page.separated.optimum.converged
+    error = page.separated.std_errors["treated"]
+    assert np.isnan(error) or error > 1000
