@@ -84,3 +84,15 @@ def test_the_file_has_all_columns_with_all_digits(tmp_path, convert):
     assert [row[0] for row in rows] == ["A", "B", "C"]
     for j, name in enumerate(heads[1:], start=1):
         assert [float(row[j]) for row in rows] == list(means.columns[name])
+
+
+def test_means_are_a_table_with_notes_in_a_notebook():
+    means = me.lmer("Reaction ~ Days + (1 | Subject)", me.datasets.load("sleepstudy")).emmeans(
+        "Days", at={"Days": [0, 9]}
+    )
+    html = means._repr_html_()
+    assert html.count("<tr") >= 3
+    for name in means.columns:
+        assert f"<th>{name}</th>" in html
+    for note in means.notes:
+        assert note.split(",")[0] in html

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mixedeffects.frame import to_frame
 from mixedeffects.results.calls import clear_calls
-from mixedeffects.tables.frames import framed, interval_frame
+from mixedeffects.tables.frames import framed, interval_frame, noted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -165,6 +165,9 @@ class MarginalMeansView:
 
     def __repr__(self) -> str:
         return repr(self.to_frame())
+
+    def _repr_html_(self) -> str:
+        return str(noted(pd.DataFrame(dict(self._means.columns)), self._means.notes)._repr_html_())
 
 
 @clear_calls
