@@ -55,13 +55,14 @@ def test_an_exact_fit_is_an_error():
         me.lmer("y ~ x + (1 | g)", {"y": 1 + 2 * x, "x": x, "g": g})
 
 
+@pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("formula", ["y ~ x + (1 | g) + (1 | g)", "y ~ x + (1 | g) + (0 + z | g)"])
-def test_variances_that_the_data_do_not_determine(formula):
+def test_variances_that_the_data_do_not_determine(formula, reml):
     rng = np.random.default_rng(1)
     x, g = rng.normal(size=60), np.repeat(np.arange(10), 6)
     data = {"y": x + rng.normal(size=10)[g] + rng.normal(size=60), "x": x, "g": g, "z": np.zeros(60)}
     with pytest.warns(me.ConvergenceWarning, match="not determined by the data"):
-        fit = me.lmer(formula, data)
+        fit = me.lmer(formula, data, reml=reml)
     assert not fit.optimum.converged
 
 
@@ -99,3 +100,28 @@ def test_the_core_converts_nothing():
         _core.triangular_factor([one.astype(np.float32)], None, 1)
     with pytest.raises(ValueError, match="basis"):
         _core.cross_products([one], one, None, [codes], [3], [[one]], np.eye(2, order="F"), np.zeros(1), [eye], 1)
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ C(g) + x + (1 | g)", "y ~ C(g) + x + (1 | g) + (1 | h)", "y ~ C(g) + (1 | g/h)"]
+)
+def test_a_factor_with_fixed_coefficients_for_all_levels_leaves_no_variance(formula):
+    """REML does not depend on such a variance; by ordinary likelihood it is 0."""
+    rng = np.random.default_rng(8)
+    data = pd.DataFrame({"g": np.repeat(np.arange(12), 20), "h": np.tile(np.repeat(np.arange(5), 4), 12)})
+    data["x"] = rng.normal(size=240)
+    data["y"] = (
+        data["x"]
+        + rng.normal(size=12)[data["g"]]
+        + rng.normal(size=60)[5 * data["g"] + data["h"]]
+        + rng.normal(size=240)
+    )
+    with pytest.warns(me.ConvergenceWarning, match="a grouping factor whose levels all have a fixed coefficient"):
+        fit = me.lmer(formula, data)
+    assert not fit.optimum.converged
+    at = [fit.evaluate(np.where(fit.theta == fit.theta[-1], scale, fit.theta)).value for scale in (0.0, 7.0)]
+    if "h" not in formula:
+        assert at[0] == pytest.approx(at[1], abs=1e-8)
+    with pytest.warns(me.SingularFitWarning, match="g: the variance of Intercept is 0"):
+        assert me.lmer(formula, data, reml=False).optimum.converged
+    assert me.lmer(formula.replace("C(g) + ", "").replace("C(g)", "1"), data).optimum.converged

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mixedeffects.crossproducts import Layout
 
 _STEP = 1e-5
+_ABSORBED = 1e-13  # what X leaves of the square of a column of Z by rounding alone
 _UNDETERMINED = 1e-10  # smallest eigenvalue of the moment equations, scaled to unit diagonal
 
 
@@ -182,17 +183,35 @@ def undetermined(criterion: GaussianCriterion) -> bool:
     Notes
     -----
     The matrix of tr(P0 V_e P0 V_f) over the entries of S and sigma^2, P0 the projection off X, is singular then: the
-    covariance of two columns that never occur in one level, a column of zeros, the same term twice.
+    covariance of two columns that never occur in one level, a column of zeros, the same term twice, by REML a factor
+    whose levels all have a fixed coefficient.
     """
     moments = criterion.core.moments
     effects = np.diag(moments)
-    blocks = np.array([entry[0] for entry in criterion.layout.entries()])
-    for block in np.unique(blocks):
-        own = effects[:-1][blocks == block]
+    blocks = np.array([entry[0] for entry in criterion.layout.entries()], dtype=np.intp)
+    # The rounding is that of tr(Z'Z Z'Z), about n^2 / J.
+    rounding = _ABSORBED * criterion.products.n / np.array(criterion.layout.n_levels)[blocks]
+    seen = effects[:-1] >= rounding * effects[-1]
+    if not seen.all() and (criterion.reml or _without_effect(criterion, np.flatnonzero(~seen))):
+        return True
+    for block in np.unique(blocks[seen]):
+        own = effects[:-1][seen & (blocks == block)]
         if not own.min() > _UNDETERMINED * own.max():
             return True
-    scale = np.sqrt(effects)
-    return bool(np.linalg.eigvalsh(moments / np.outer(scale, scale))[0] < _UNDETERMINED)
+    kept = np.flatnonzero(np.append(seen, True))
+    scale = np.sqrt(effects[kept])
+    return bool(np.linalg.eigvalsh(moments[np.ix_(kept, kept)] / np.outer(scale, scale))[0] < _UNDETERMINED)
+
+
+def _without_effect(criterion: GaussianCriterion, entries: NDArray[np.intp]) -> bool:
+    """Whether the likelihood has no derivative in one of these entries of S.
+
+    Where X absorbs a column, the ordinary likelihood has one, which puts the variance to 0.
+    """
+    layout = criterion.layout
+    G = criterion.core.evaluate(layout.theta([np.eye(k) for k in layout.widths]), None, True)["G"]
+    places = [layout.entries()[e] for e in entries]
+    return any(abs(G[block][row, column]) < _UNDETERMINED * criterion.products.n for block, row, column in places)
 
 
 def null_space(L: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -288,7 +288,8 @@ def _message(proof: Certificate, boundary: Sequence[BoundaryDirection], converge
     if proof.flat and proof.newton_decrement <= control.tolerance:
         return (
             "the variances are not determined by the data: the criterion does not change in some direction of theta. "
-            "Look for a random-effects column that is zero or repeats others, or the same term twice"
+            "Look for a random-effects column that is zero or repeats others, the same term twice, or a grouping "
+            "factor whose levels all have a fixed coefficient"
         )
     if not converged and control.fixed_theta is not None:
         gain = f"{proof.newton_decrement:.3g}"
