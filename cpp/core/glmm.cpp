@@ -47,11 +47,12 @@ void add_effects(const WorkingRows &rows, std::size_t f, int k, const double *b,
 }
 
 // What the next step of Newton's method will gain after whole steps that gained `last` and `gain`: each gain is about C times
-// the square of the one before, and C is taken to be 1 where it is not seen yet (it is 1e-4 to 1e-3 in most models). The
+// the square of the one before, and C is taken to be 1 where it is not seen yet, and
+// no less than 1e-4 (it is 1e-4 to 1e-3 in most models). The
 // log-determinant, and with it the criterion, is off by about the root of it. Far from the mode nothing is known.
 double next_gain(double gain, double last) {
     if (gain > 10.0) return std::numeric_limits<double>::infinity();
-    const double C = std::isfinite(last) && last > 0.0 ? std::max(0.0, gain) / (last * last) : 1.0;
+    const double C = std::isfinite(last) && last > 0.0 ? std::max(1e-4, gain / (last * last)) : 1.0;
     return C * gain * gain;
 }
 

@@ -61,7 +61,8 @@ class Glmm {
 
     // Hessian (m x m) in theta, beta (unless it is part of the mode) and t by central differences of the gradient, `steps`
     // apart to each side, at a point whose mode is known: its s, and its beta where that is part of the mode. The modes at
-    // the other points follow to first order, which leaves errors of the order of the differences themselves. It is wanted
+    // the other points follow to first order in b (and s = Z'd1 from there), which leaves errors of the order of the
+    // differences themselves also where the data tell b far more precisely than theta or beta. It is wanted
     // `shift` away from that point, so near that its mode follows to first order too. Empty where a point fails.
     std::vector<double> hessian(std::vector<double> theta, std::vector<double> beta, double t, std::vector<std::vector<double>> s,
                                 const std::vector<double> &steps, const std::vector<double> &shift, const GlmmOptions &options,
@@ -76,8 +77,8 @@ class Glmm {
         std::vector<double> beta, eta;
         std::vector<std::vector<double>> b, s;
     };
-    struct Tangent {  // of s, and of beta where it is part of the mode
-        std::vector<std::vector<double>> s;
+    struct Tangent {  // of b, and of beta where it is part of the mode
+        std::vector<std::vector<double>> b;
         std::vector<double> beta;
     };
     State make_state(const Factors<double> &factors, const std::vector<double> &beta, std::vector<std::vector<double>> s) const;

@@ -10,7 +10,7 @@ namespace me {
 
 // The gradient of the penalized log-density in b and beta is 0 at the mode whatever the parameters are:
 //   (Z'WZ + S^-1) db = Z'v   with v = -W x for a coefficient, -W Z dS s for an entry of theta (s is kept), d2l / deta dt for t;
-// ds = S^-1 db follows, and b moves by dS s besides.
+// b moves by dS s besides.
 std::vector<Glmm::Tangent> Glmm::tangents(const State &state, const Factors<double> &factors, const GlmmOptions &options) {
     Refill &refill = options.joint ? full_ : random_;
     for (std::int64_t r = 0; r < rows_.n; ++r) observed_[r] = -d_.d2[r];
@@ -22,7 +22,7 @@ std::vector<Glmm::Tangent> Glmm::tangents(const State &state, const Factors<doub
     std::vector<Tangent> out;
     auto add = [&] {
         Effects moved = sweep.respond(refill.response(rows_, v_.data()));
-        out.push_back({std::move(moved.s), std::move(moved.beta)});
+        out.push_back({std::move(moved.modes), std::move(moved.beta)});
     };
     for (const Entry &entry : plan().entries) {
         std::vector<std::vector<double>> db(state.s.size());
@@ -40,6 +40,8 @@ std::vector<Glmm::Tangent> Glmm::tangents(const State &state, const Factors<doub
         add_modes(db, v_);
         for (std::int64_t r = 0; r < rows_.n; ++r) v_[r] *= -observed_[r];
         add();
+        for (std::size_t f = 0; f < db.size(); ++f)
+            for (std::size_t x = 0; x < db[f].size(); ++x) out.back().b[f][x] += db[f][x];
     }
     for (int c = 0; c < (options.joint ? 0 : rows_.p); ++c) {
         for (std::int64_t r = 0; r < rows_.n; ++r) v_[r] = -observed_[r] * rows_.X[r * rows_.p + c];
@@ -56,22 +58,28 @@ std::vector<double> Glmm::hessian(std::vector<double> theta, std::vector<double>
                                   const std::vector<double> &steps, const std::vector<double> &shift, const GlmmOptions &options,
                                   int n_threads) {
     const std::size_t d = theta.size(), p = options.joint ? 0 : beta.size(), m = steps.size();
+    // The rows at a state of which b and beta are known, and s = Z'd1.
     auto look = [](Glmm &glmm, State &state, double at_t) {
         glmm.start_from_offset(state.eta);
         glmm.add_fixed(state.beta, state.eta);
         glmm.add_modes(state.b, state.eta);
-        return (*glmm.kernel_)(state.eta.data(), at_t, 3, glmm.d_);
+        const double loglik = (*glmm.kernel_)(state.eta.data(), at_t, 3, glmm.d_);
+        state.s = glmm.random_.response(glmm.rows_, glmm.d_.d1.data()).Zy;
+        return loglik;
     };
+    std::vector<std::vector<double>> b = make_state(make_factors(plan(), theta, {}), beta, std::move(s)).b;
     auto along_here = [&]() -> std::vector<Tangent> {
         const Factors<double> factors = make_factors(plan(), theta, {});
-        State here = make_state(factors, beta, s);
+        State here;
+        here.beta = beta;
+        here.b = b;
         if (!std::isfinite(look(*this, here, t))) return {};
         return tangents(here, factors, options);
     };
-    // s, and beta where it is part of the mode, after a step h of parameter i.
-    auto follow = [&](const Tangent &along, double h, std::vector<std::vector<double>> &at_s, std::vector<double> &at_beta) {
-        for (std::size_t f = 0; f < at_s.size(); ++f)
-            for (std::size_t x = 0; x < at_s[f].size(); ++x) at_s[f][x] += h * along.s[f][x];
+    // b, and beta where it is part of the mode, after a step h of parameter i.
+    auto follow = [&](const Tangent &along, double h, std::vector<std::vector<double>> &at_b, std::vector<double> &at_beta) {
+        for (std::size_t f = 0; f < at_b.size(); ++f)
+            for (std::size_t x = 0; x < at_b[f].size(); ++x) at_b[f][x] += h * along.b[f][x];
         if (options.joint)
             for (std::size_t c = 0; c < at_beta.size(); ++c) at_beta[c] += h * along.beta[c];
     };
@@ -82,7 +90,7 @@ std::vector<double> Glmm::hessian(std::vector<double> theta, std::vector<double>
     if (along.size() != m) return {};
     if (std::any_of(shift.begin(), shift.end(), [](double x) { return x != 0.0; })) {
         for (std::size_t i = 0; i < m; ++i) {
-            follow(along[i], shift[i], s, beta);
+            follow(along[i], shift[i], b, beta);
             move(i, shift[i], theta, beta, t);
         }
         along = along_here();
@@ -90,12 +98,13 @@ std::vector<double> Glmm::hessian(std::vector<double> theta, std::vector<double>
     }
     auto gradient = [&](Glmm &glmm, std::size_t i, double h) -> std::vector<double> {
         std::vector<double> at_theta = theta, at_beta = beta;
-        std::vector<std::vector<double>> at_s = s;
         double at_t = t;
-        follow(along[i], h, at_s, at_beta);
+        State state;
+        state.b = b;
+        follow(along[i], h, state.b, at_beta);
         move(i, h, at_theta, at_beta, at_t);
         const Factors<double> moved = make_factors(glmm.plan(), at_theta, {});
-        State state = glmm.make_state(moved, at_beta, std::move(at_s));
+        state.beta = std::move(at_beta);
         GlmmPoint point;
         point.loglik = look(glmm, state, at_t);
         if (!std::isfinite(point.loglik)) return {};

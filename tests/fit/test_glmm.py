@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -308,3 +309,35 @@ def test_an_offset_as_values_goes_with_the_dropped_rows():
     with pytest.warns(me.DroppedRowsWarning, match="2 of"):
         in_formula = me.glmer("y ~ x + (1 | g) + offset(log(expo))", exposure, "poisson")
     assert in_formula.criterion == pytest.approx(by_name.criterion, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "levels", "seed", "expected"),
+    [(7.0, 2.5, 5, 1, 1.10468), (7.0, 3.0, 5, 2, 1.6873), (6.0, 2.0, 8, 0, 0.8677)],
+)
+def test_standard_errors_where_the_data_tell_the_groups_precisely(mean, sd, levels, seed, expected):
+    """As by glmmTMB 1.1.5 and nagq=0: in a difference the modes move by many conditional standard deviations."""
+    rng = np.random.default_rng(seed)
+    g, x = rng.integers(levels, size=400), rng.normal(size=400)
+    eta = np.clip(mean + 0.1 * x + sd * rng.normal(size=levels)[g], -5.0, 13.0)
+    frame = pd.DataFrame({"x": x, "g": g, "y": rng.poisson(np.exp(eta))})
+    fit = me.glmer("y ~ x + (1 | g)", frame, "poisson")
+    assert fit.optimum.converged
+    assert fit.std_errors["Intercept"] == pytest.approx(expected, rel=1e-4)
+    fast = me.glmer("y ~ x + (1 | g)", frame, "poisson", nagq=0)
+    np.testing.assert_allclose(fit.std_errors, fast.std_errors, rtol=1e-4)
+
+
+def test_a_zero_variance_beside_a_small_one_is_on_the_boundary():
+    zeros = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        frame = pd.DataFrame({"g": rng.integers(40, size=1200), "h": rng.integers(10, size=1200)})
+        frame["y"] = rng.poisson(np.exp(5.0 + 0.015 * rng.normal(size=10)[frame["h"]]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", me.SingularFitWarning)
+            fit = me.glmer("y ~ 1 + (1 | g) + (1 | h)", frame, "poisson")
+        assert all(theta == 0.0 or theta > 1e-5 for theta in fit.theta)
+        assert fit.is_singular == (fit.theta[0] == 0.0)
+        zeros += fit.is_singular
+    assert zeros == 3

@@ -322,3 +322,12 @@ def test_a_link_with_an_end_is_refused_where_it_matters():
         fit.predict({"any": [1]}, random="population", interval="prediction")
     big = int(np.argmax(fit.ranef["g"]["Intercept"]))
     assert fit.predict({"g": [int(fit.ranef["g"].index[big])]}, interval="prediction")["upper"][0] > 0
+
+
+@pytest.mark.parametrize("options", [{"interval": "prediction"}, {"population_averaged": True, "random": "population"}])
+def test_no_rows_give_no_predictions(options):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=60), "g": np.repeat(list("abcdef"), 10)})
+    frame["y"] = rng.poisson(np.exp(0.5 * frame["x"] + rng.normal(size=6).repeat(10)))
+    fit = me.glmer("y ~ x + (1 | g)", frame, "poisson")
+    assert len(fit.predict(frame[["x", "g"]].iloc[:0], **options)) == 0

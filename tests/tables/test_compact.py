@@ -86,3 +86,12 @@ def test_limits_have_percentages_as_heads_in_html(cake):
     assert "2.5 %" in html
     assert "97.5 %" in html
     assert "lower" not in html
+
+
+def test_categories_that_are_neither_text_nor_numbers_are_printed_as_they_are():
+    cuts = pd.cut(pd.Series([0.0, 4.0, 9.0]), 3).tolist()
+    days = list(pd.date_range("2020-01-01", periods=3))
+    lines = compact_lines({"cut": cuts, "day": days, "estimate": [1.0, 2.0, np.nan]})
+    assert str(cuts[1]) in lines[2]
+    assert "2020-01-02" in lines[2]
+    assert compact_lines({"n": [1, pd.NA], "x": [1.0, 2.0]})[2].split() == ["2"]

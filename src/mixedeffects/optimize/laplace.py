@@ -12,7 +12,7 @@ from mixedeffects.criterion.differences import hessian_by_differences
 from mixedeffects.errors import ConvergenceError
 from mixedeffects.optimize.canonical import lower_factor, transformed
 from mixedeffects.optimize.certificate import BoundaryDirection, in_words, null_derivatives
-from mixedeffects.optimize.minimize import without_small
+from mixedeffects.optimize.onto_boundary import onto_boundary
 from mixedeffects.optimize.quasi_newton import descend
 from mixedeffects.optimize.record import Known, Optimum, TracePoint
 
@@ -33,10 +33,10 @@ _RADIUS = 2.0  # of the first trust region
 _PROMISING = 10.0  # decrement from which the search need not begin with the fast approximation
 _TOLERANCE = 1e-9  # on the decrement by the exact Hessian
 _ROUNDING = 1e-13  # decrement of a step that is not worth its evaluation: 4e-7 standard errors
-_SAME = 1e-7  # promise of a step that changes nothing in the Hessian worth computing it again
+_SAME = 2e-8  # promise of a step that changes nothing in the Hessian worth computing it again
+_ALIKE = 2.5  # ratio of curvatures that makes no difference to the steps of differences
 _NEXT = 1e-5  # decrement from which the minimum is taken to be where a step leads
 _STEP = 2e-3  # for differences of the gradient, in standard deviations of the parameter
-_NEAR_BOUNDARY = 0.02  # standard deviation, for a column of unit mean square, from which 0 is tried
 _LEAST_START = 0.1  # diagonal of a factor in the working columns, to begin with; in units of the linear predictor
 _WILD = 20.0  # entry of such a factor that is not to be believed
 _SCALES = (1.0, 0.1, 0.01)  # of the factors from which the first mode is looked for
@@ -44,7 +44,6 @@ _WITHOUT_UNIT = ("logit", "probit", "cloglog", "cauchit", "log")  # links whose 
 _INNER_ROUGH = 1e-2  # what one more inner step may gain while a start is looked for
 _LINEAR_ROUGH = 0.3  # the same for the linear model before it, and what one more step of its search may gain
 _WORTH_A_THREAD = 40_000  # rows times parameters: below, waking a second thread costs what it saves
-_FREE = 1e-7  # of the criterion: what a point on the boundary may cost
 _POLISHES = 4
 _FLAT = 1e-8  # of the largest eigenvalue of the scaled Hessian: the data do not determine such a direction
 
@@ -147,18 +146,28 @@ def minimize_laplace(
     function = fast if criterion.joint else count
     n_threads = control.n_threads if criterion.design.nobs * len(x) > _WORTH_A_THREAD else 1
     for _ in range(_POLISHES):
-        x, point = _canonical(function, x, point)
-        hessian, place = function.hessian(x, point, B, n_threads)
+        x, point = onto_boundary(function, function.criterion, x, point)
+        former = B
+        hessian, place = function.hessian(x, point, former, n_threads)
         exact = descend(function, x, hessian, tolerance=_TOLERANCE, max_evaluations=8, first=point, learn=False)
         trace += exact.trace[1:]
         x, point, B = exact.x, exact.point, hessian
-        if exact.converged and 0.5 * (x - place) @ hessian @ (x - place) < _SAME:
+        if exact.converged and not _outdated(hessian, x - place, former):
             break
     # A decrement of 1e-9 leaves up to 3e-5 standard errors; one more step leaves next to nothing.
     last = descend(function, x, hessian, tolerance=_ROUNDING, max_evaluations=1, first=point, learn=False)
     trace += last.trace[1:]
-    x, point = _canonical(function, last.x, last.point)  # the steps lead close to a zero, not to it
+    x, point = onto_boundary(
+        function, function.criterion, last.x, last.point
+    )  # the steps lead close to a zero, not to it
     return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
+
+
+def _outdated(hessian: NDArray[np.float64], moved: NDArray[np.float64], former: NDArray[np.float64]) -> bool:
+    """Whether the Hessian is to be made anew: the minimum has moved, or the curvature that set its steps was wrong."""
+    ratio = np.abs(np.diag(former)) / np.maximum(np.abs(np.diag(hessian)), 1e-300)
+    alike = (ratio < _ALIKE) & (ratio > 1.0 / _ALIKE)
+    return not (0.5 * moved @ hessian @ moved < _SAME and bool(alike.all()))
 
 
 def _descent(fast: _Count, count: _Count, control: Control) -> tuple[Descent[LaplacePoint], list[TracePoint]]:
@@ -291,33 +300,6 @@ def _with_beta(
     out[np.ix_(others, others)] = B
     out[d : d + p, d : d + p] = 2.0 * point.raw["XVX"]
     return whole, out
-
-
-def _canonical(
-    function: _Count, x: NDArray[np.float64], point: LaplacePoint
-) -> tuple[NDArray[np.float64], LaplacePoint]:
-    """The same point with canonical factors, on the boundary where it is next to it and nothing is lost."""
-    criterion = function.criterion
-    d, layout = criterion.sizes[0], criterion.layout
-    factors = [lower_factor(L) for L in layout.factors(x[:d])]
-    snapped = [without_small(L, _NEAR_BOUNDARY) for L in factors]
-    canonical = np.concatenate([layout.theta(factors), x[d:]])
-    if any(L is not None for L in snapped):
-        candidate = [L if new is None else new for L, new in zip(factors, snapped, strict=True)]
-        moved = np.concatenate([layout.theta(candidate), x[d:]])
-        trial = function(moved, point)
-        slopes = null_derivatives(layout, candidate, trial.raw["G"]) if np.isfinite(trial.value) else (-1.0,)
-        rises = all(slope is None or slope >= 0.0 for slope in slopes)
-        # Where a pivot is left that is nearly zero, the derivative along the column of zeros has no digits.
-        vague = any(
-            ((pivots := np.diag(L)) > 0.0).any() and pivots[pivots > 0.0].min() < _NEAR_BOUNDARY for L in candidate
-        )
-        if trial.value <= point.value + _FREE and (rises or (vague and trial.value < point.value - _FREE)):
-            return moved, trial
-    if np.array_equal(canonical, x):
-        return canonical, point
-    same = function(canonical, point)
-    return (canonical, same) if np.isfinite(same.value) else (x, point)
 
 
 def _diagonal(B: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:

@@ -72,8 +72,9 @@ class NormalPredictor:
         ends = np.sort(np.clip(np.nan_to_num(ends), low[:, None], high[:, None]), axis=1)
         half = 0.5 * np.diff(ends, axis=1)[:, :, None]
         z = (0.5 * (ends[:, 1:] + ends[:, :-1]))[:, :, None] + half * _NODES
-        weights = (half * _WEIGHTS * np.exp(-0.5 * z**2)).reshape(len(sd), -1)
-        values = self.mean[:, None] + self.sd[:, None] * z.reshape(len(sd), -1)
+        nodes = (len(sd), z.shape[1] * z.shape[2])
+        weights = (half * _WEIGHTS * np.exp(-0.5 * z**2)).reshape(nodes)
+        values = self.mean[:, None] + self.sd[:, None] * z.reshape(nodes)
         return values, weights / weights.sum(axis=1, keepdims=True)
 
     def few_nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

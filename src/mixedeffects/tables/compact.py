@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from mixedeffects.tables.numbers import format_p_values, r_format
 from mixedeffects.tables.text import LINE_WIDTH, common_width, display_width, matrix_lines
@@ -37,7 +40,7 @@ def compact_lines(columns: Mapping[str, Sequence[Any]]) -> list[str]:
         about = [columns[name] for name in ("formula", "family") if name in columns]
         legend = [f"{name}: {', '.join(map(str, rest))}" for name, *rest in zip(columns["model"], *about, strict=True)]
         columns = {name: values for name, values in columns.items() if name not in ("formula", "family")}
-    text = {name: values for name, values in columns.items() if any(isinstance(value, str) for value in values)}
+    text = {name: values for name, values in columns.items() if not all(map(_is_number, values))}
     numbers = {name: values for name, values in columns.items() if name not in text}
     padded = [common_width([name, *map(_word, values)], right=False) for name, values in text.items()]
     corner, *names = [" ".join(row) for row in zip(*padded, strict=True)] or [""] * (1 + _length(columns))
@@ -55,8 +58,12 @@ def _length(columns: Mapping[str, Sequence[Any]]) -> int:
     return len(next(iter(columns.values()), ()))
 
 
+def _is_number(value: Any) -> bool:
+    return value is None or isinstance(value, Real)
+
+
 def _word(value: Any) -> str:
-    return "" if value is None or value != value else str(value)  # NaN differs from itself
+    return "" if value is None or value is pd.NA or value != value else str(value)  # NaN differs from itself
 
 
 def _cells(name: str, values: Sequence[Any], digits: int) -> list[str]:
