@@ -12,7 +12,7 @@ from scipy.sparse.linalg import splu
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import linear_predictor, relative_factor
-from mixedeffects.formula import bare
+from mixedeffects.formula import bare, same_group
 from mixedeffects.frame import Factor
 from mixedeffects.inference.distributions import t_two_sided
 from mixedeffects.inference.table import Table, table_of
@@ -262,7 +262,7 @@ def _cluster_codes(
     if cluster is None:
         return _coarsest(fit)
     if isinstance(cluster, str):
-        name = bare(cluster)
+        name = same_group(cluster, model.factors) or bare(cluster)
         found = model.factors.get(name, model.columns.get(name))
         if found is None:
             known = dict.fromkeys((*model.factors, *model.columns))
