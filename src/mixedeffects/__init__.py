@@ -91,6 +91,17 @@ _LATER = {
     "ridge_equivalent": "mixedeffects.results.pooling",
     "within_between": "mixedeffects.results.pooling",
 }
+# What other programs call it, in lower case.
+_HERE = {
+    "mixedlm": "me.lmer('y ~ x + (1 | school)', data), with the groups in the formula",
+    "lme": "me.lmer('y ~ x + (1 | school)', data), with the groups in the formula",
+    "lmm": "me.lmer(formula, data)",
+    "glmm": "me.glmer(formula, data, family=...)",
+    "glmmtmb": "me.glmer(formula, data, family=...)",
+    "glmer_nb": "me.glmer(formula, data, family='negative_binomial')",
+    "binomialbayesmixedglm": "me.glmer(formula, data, family='binomial')",
+    "poissonbayesmixedglm": "me.glmer(formula, data, family='poisson')",
+}
 
 
 def __dir__() -> list[str]:
@@ -104,4 +115,6 @@ def __getattr__(name: str) -> Any:
         return import_module(f"mixedeffects.{name}")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
+    if name.lower() in _HERE:
+        raise AttributeError(f"module 'mixedeffects' has no attribute {name!r}; here: {_HERE[name.lower()]}")
     raise AttributeError(f"module 'mixedeffects' has no attribute {name!r}")

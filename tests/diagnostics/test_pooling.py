@@ -263,7 +263,50 @@ def test_several_factors_are_named() -> None:
         compare_pooling(fit)
     with pytest.raises(me.DataError, match="'batch' is no grouping factor"):
         compare_pooling(fit, group="batch")
-    assert compare_pooling(fit, group="sample").notes == ("Only partial pooling takes account of plate.",)
+    assert compare_pooling(fit, group="sample").notes == (
+        "Only partial pooling takes account of plate.",
+        "The weights (shrinkage) take the effects of plate as known; reliability counts their uncertainty.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("intercepts, weights", "Subject"),
+        ("nested", "cask:batch"),
+        ("nested", "batch"),
+        ("crossed", "plate"),
+        ("crossed", "sample"),
+        ("zero variance", "Batch"),
+    ],
+)
+def test_reliability_is_the_share_of_the_variance_that_the_data_take_away(name: str, group: str) -> None:
+    """From the dense var(b) - var(b | y) = Sigma Z'V^-1 Z Sigma, and from the conditional variances of `ranef`."""
+    fit = MODELS[name]()
+    found = compare_pooling(fit, group=group).to_frame()
+    first = found[found["term"] == "Intercept"]
+    reliability = first["reliability"].to_numpy()
+    labels = fit.design.Z_labels()
+    at = np.flatnonzero(labels.key == group)
+    assert labels.level[at].tolist() == first["level"].tolist()
+    variance = fit.varcorr.covariance[group].iloc[0, 0]
+    if variance == 0.0:
+        assert (reliability == 0.0).all()
+        return
+    Z = fit.design.Z.toarray()[:, at]
+    assert_close(reliability, variance * np.diag(Z.T @ np.linalg.solve(fit.design.V(), Z)), 1e-9)
+    condvar = fit.ranef.condvar[group]
+    assert_close(reliability, 1.0 - np.asarray(condvar).reshape(-1) / variance, 1e-12)
+    if len(fit.ngroups) == 1:
+        assert_close(reliability, first["shrinkage"].to_numpy(), 1e-10)
+        assert found.loc[found["term"] != "Intercept", "reliability"].isna().all()
+    else:
+        assert (reliability < first["shrinkage"].to_numpy()).all()
+
+
+def test_reliability_is_that_of_a_random_intercept_by_itself() -> None:
+    assert "reliability" not in compare_pooling(MODELS["slopes"]()).to_frame()
+    assert compare_pooling(MODELS["crossed, singular"](), group="item").notes[-1].endswith("as known.")
 
 
 def test_arguments() -> None:

@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
     "prediction": 9,
     "diagnostics": 2,
-    "pooling": 9,
+    "pooling": 10,
     "populations": 8,
     "small-areas": 5,
     "generalized-models": 7,

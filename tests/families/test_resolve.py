@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 
 import pytest
 
@@ -78,7 +79,10 @@ def test_a_pair_that_cannot_work():
 
 
 def test_unknown_names():
-    with pytest.raises(DataError, match=r"family='binomal' is not known; the families are 'binomial', 'poisson'"):
+    with pytest.raises(
+        DataError,
+        match=r"family='binomal' is not known \(did you mean 'binomial'\?\); the families are 'binomial', 'poisson'",
+    ):
         fam.family_of("binomal")
     with pytest.raises(DataError, match=r"link='logitt' is not known; the links are 'identity', 'log', 'logit'"):
         fam.Binomial("logitt")
@@ -112,3 +116,19 @@ def test_families_are_values(family):
 def test_a_name_that_is_written_otherwise_gets_a_hint(written, meant):
     with pytest.raises(DataError, match=rf"family='{written}' is not known \(did you mean '{meant}'\?\); the families"):
         fam.family_of(written)
+
+
+@pytest.mark.parametrize(
+    ("family", "said"),
+    [
+        ("logit", "family='logit': logit is a link; write family='binomial'"),
+        ("Probit", "family='Probit': probit is a link; write family='binomial', link='probit'"),
+        ("log", "family='log': log is a link; write family='poisson'"),
+        ("logistic", "did you mean 'binomial'?"),
+        ("nbinom2", "did you mean 'negative_binomial'?"),
+        ("negbinomial", "did you mean 'negative_binomial'?"),
+    ],
+)
+def test_links_and_names_of_other_programs_get_the_family_that_is_meant(family, said):
+    with pytest.raises(DataError, match=re.escape(said)):
+        fam.family_of(family)

@@ -102,3 +102,36 @@ def test_a_dropped_row_counts_at_every_column_that_lacks_a_value(frame):
     assert str(caught[0].message) == said
     assert (fit.nobs, fit.model.n_missing, fit.model.n_rows_given) == (54, 6, 60)
     assert not np.isin([0, 1, 2, 3, 7, 9], fit.rows).any()
+
+
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas])
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("stata", r"59 of its 60 distinct values are numbers, the other is '\.'\. .*na_values=\['\.'\].*C\(stata\)"),
+        ("marked", r"the other is 'n/a'"),
+        ("comma", r"numbers, 60 of them with a decimal comma .*decimal=','"),
+    ],
+)
+def test_a_predictor_of_numbers_read_as_text_is_refused(frame, column, said, convert):
+    distinct = [f"{value:.2f}" for value in np.linspace(1.0, 5.0, 60)]
+    texts = {
+        "stata": [*distinct[:-1], "."],
+        "marked": [*distinct[:-1], "n/a"],
+        "comma": [text.replace(".", ",") for text in distinct],
+    }
+    data = convert(frame.drop(columns="mixed").assign(**texts))
+    for formula in (f"x ~ {column} + (1 | g)", f"x ~ count * {column} + (1 | g)"):
+        with pytest.raises(me.DataError, match=said):
+            me.design(formula, data)
+
+
+def test_text_that_is_meant_as_categories_stays_so(frame):
+    years = np.array([str(2000 + i % 15) for i in range(60)])
+    other = np.where(np.arange(60) % 15 == 0, "none", years)
+    data = frame.assign(year=years, other=other, dtype=pd.Categorical(other), few=np.where(years < "2005", years, "."))
+    for part, n_columns in (("year", 15), ("C(other)", 15), ("factor(other)", 15), ("dtype", 15), ("few", 6)):
+        assert me.design(f"x ~ {part} + (1 | g)", data).X.shape[1] == n_columns
+    assert me.design("x ~ 1 + (1 | other)", data).X.shape[1] == 1
+    with pytest.raises(me.DataError, match="'other' holds text: 14 of its 15"):
+        me.design("x ~ C(other) + other + (1 | g)", data)

@@ -142,6 +142,21 @@ def test_cluster_by_name_column_and_values() -> None:
     assert vcov_robust(fit, "sample").vcov[0, 0] != by_batch.vcov[0, 0]
 
 
+def test_values_over_all_rows_of_the_data_are_cut_to_those_used() -> None:
+    data = load_data("sleepstudy").copy()
+    data.loc[[0, 50, 179], "Reaction"] = np.nan
+    weights = np.ones(180)
+    weights[7] = 0.0
+    with pytest.warns(me.DroppedRowsWarning):
+        fit = me.lmer("Reaction ~ Days + (1 | Subject)", data, weights=weights)
+    values = np.array([f"s{i // 10 // 2}" for i in range(180)])
+    used = fit.vcov_robust(values[fit.model.rows])
+    np.testing.assert_array_equal(fit.vcov_robust(values).vcov, used.vcov)
+    assert fit.vcov_robust(values).coef_table()["df"].tolist() == used.coef_table()["df"].tolist()
+    with pytest.raises(me.DataError, match="each of the 176 rows used, or of the 180 rows of the data"):
+        fit.vcov_robust(values[:100])
+
+
 def test_direction_without_residuals_is_left_out() -> None:
     """A fixed effect for each cluster: its residuals vary in one direction less, and nothing overflows."""
     fit = me.lmer("Reaction ~ C(Subject) + Days + (1 | Subject)", uneven(), control=me.Control(fixed_theta=[0.7]))

@@ -93,3 +93,21 @@ def test_partition_adds_up() -> None:
     assert sum(table.columns["share"]) == pytest.approx(1.0, rel=1e-12)
     assert table.columns["share"][0] == pytest.approx(r2(fit)["marginal"], rel=1e-12)
     assert table.to_frame().shape == (4, 3)
+
+
+def test_the_print_of_intraclass_correlations_says_whose_shares_they_are() -> None:
+    fit = quiet_fit("strength ~ 1 + (1 | batch/cask)", "Pastes")
+    found = icc(fit)
+    lines = repr(found).splitlines()
+    assert lines[1].split()[:2] == ["adjusted", f"{found.adjusted:.4f}"]
+    assert lines[3].split()[:2] == ["cask:batch", f"{found.by_group['cask:batch']:.4f}"]
+    assert lines[4].split()[:2] == ["batch", f"{found.by_group['batch']:.4f}"]
+    assert "along nested factors" in lines[5]
+    assert max(map(len, lines)) <= 90
+    # The correlation of two rows of one cask, from the covariance matrix of the response.
+    V = fit.design.V()
+    first = np.flatnonzero(fit.model.terms[0].factor.codes == 0)[:2]
+    assert V[first[0], first[1]] / V[first[0], first[0]] == pytest.approx(sum(found.by_group.values()), rel=1e-12)
+    one = repr(icc(quiet_fit("Reaction ~ 1 + (1 | Subject)", "sleepstudy")))
+    assert "nested" not in one
+    assert len(one.splitlines()) == 4

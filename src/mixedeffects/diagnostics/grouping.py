@@ -10,7 +10,7 @@ import numpy as np
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_modes, block_names
 from mixedeffects.fit.functionals import Functionals, row_functionals
-from mixedeffects.formula import bare
+from mixedeffects.formula import nested_hint, same_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +34,11 @@ def chosen_group(fit: LmmFit, group: str | None, purpose: str) -> str:
         if len(names) > 1:
             raise DataError(f"the model has the grouping factors {', '.join(names)}; name the one {purpose}, group=...")
         return names[0]
-    group = bare(group)
-    if group not in names:
-        raise DataError(f"group={group!r} is no grouping factor of the model; it has {', '.join(names)}")
-    return group
+    found = same_group(group, names)
+    if found is None:
+        known = ", ".join(names) + nested_hint(group, names)
+        raise DataError(f"group={group!r} is no grouping factor of the model; it has {known}")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

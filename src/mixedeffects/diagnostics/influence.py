@@ -12,7 +12,7 @@ from mixedeffects.errors import DataError, MixedEffectsError
 from mixedeffects.fit.deletions import Deletions, RowSets, delete, sets_of_codes
 from mixedeffects.fit.functionals import fitted_functionals, free_share, leverage
 from mixedeffects.fit.residuals import residuals
-from mixedeffects.formula import bare
+from mixedeffects.formula import bare, same_group
 from mixedeffects.frame import Factor, read_factor
 
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ def grouping_of(fit: LmmFit, by: Any) -> Factor:
     model = fit.model
     if isinstance(by, str):
         by = bare(by)
-        if by in model.factors:
-            return model.factors[by]
         column = model.columns.get(by)
+        if (group := same_group(by, model.factors)) is not None:
+            return model.factors[group]
         if column is None:
             known = ", ".join(dict.fromkeys([*model.factors, *model.columns]))
             raise DataError(f"by={by!r} is no grouping factor and no column of the formula; those are {known}")

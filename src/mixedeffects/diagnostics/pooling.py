@@ -10,7 +10,7 @@ import numpy as np
 from mixedeffects.diagnostics.grouping import GroupEffects, chosen_group, group_effects, labels_of
 from mixedeffects.diagnostics.level_model import LevelModel, level_model
 from mixedeffects.diagnostics.level_qr import level_qr
-from mixedeffects.diagnostics.shrinkage import own_deviations, pooling_factors, shrinkage_matrices
+from mixedeffects.diagnostics.shrinkage import own_deviations, pooling_factors, reliability, shrinkage_matrices
 from mixedeffects.inference.table import Table
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Pooling:
         Lambda_j.
     factors : ndarray (k,)
         Gelman and Pardoe's pooling factors.
+    reliability : ndarray (J,) or None
+        Of the levels' random intercepts, 1 - var(b_j | y) / sigma_g^2; None where the factor has other effects.
     sigma : tuple of float (3,)
         Residual standard deviations of the three models.
     df_resid : tuple of int (2,)
@@ -70,6 +72,7 @@ class Pooling:
     center: NDArray[np.float64]
     matrices: NDArray[np.float64]
     factors: NDArray[np.float64]
+    reliability: NDArray[np.float64] | None
     sigma: tuple[float, float, float]
     df_resid: tuple[int, int]
     notes: tuple[str, ...]
@@ -91,7 +94,8 @@ class Pooling:
         -------
         Table
             group, level, term, no_pooling, complete_pooling, partial_pooling, their standard errors (suffix ``_se``),
-            shrinkage (the weight of the level's own estimate; NaN for common coefficients), n.
+            shrinkage (the weight of the level's own estimate; NaN for common coefficients), reliability (of a random
+            intercept by itself; NaN for common coefficients), n.
         """
         J, m = self.partial_pooling.value.shape
         shrinkage = np.full((J, m), np.nan)
@@ -101,11 +105,19 @@ class Pooling:
             **labels_of(self.effects.factor, self.terms),
             **{head: part.value.ravel() for head, part in zip(HEADS, three, strict=True)},
             "shrinkage": shrinkage.ravel(),
+            **({} if self.reliability is None else {"reliability": _of_intercepts(self.reliability, m)}),
             "n": np.repeat(self.n, m),
             **{f"{head}_se": part.std_error.ravel() for head, part in zip(HEADS, three, strict=True)},
         }
         kind = self.effects.fit.model.data_kind
         return Table(columns=columns, text=("group", "level", "term"), notes=self.notes, kind=kind)
+
+
+def _of_intercepts(values: NDArray[np.float64], m: int) -> NDArray[np.float64]:
+    """Values of the levels in rows of m coefficients, of which the first is the intercept."""
+    out = np.full((len(values), m), np.nan)
+    out[:, 0] = values
+    return out.ravel()
 
 
 def compare_pooling(fit: LmmFit, group: str | None = None) -> Pooling:
@@ -160,6 +172,7 @@ def compare_pooling(fit: LmmFit, group: str | None = None) -> Pooling:
         center=center,
         matrices=shrinkage_matrices(effects, qr),
         factors=pooling_factors(effects),
+        reliability=reliability(effects),
         sigma=(separate.sigma, sigma0, fit.solution.sigma),
         df_resid=(separate.df_resid, df0),
         notes=_notes(effects, names, separate),
@@ -227,7 +240,9 @@ def _notes(effects: GroupEffects, common: list[str], separate: LevelModel) -> tu
         )
     others = [name for name in fit.model.factors if name != factor.name]
     if others:
+        uncertain = "; reliability counts their uncertainty" if effects.names == ("Intercept",) else ""
         notes.append(f"Only partial pooling takes account of {', '.join(others)}.")
+        notes.append(f"The weights (shrinkage) take the effects of {', '.join(others)} as known{uncertain}.")
     if separate.df_resid <= 0:
         notes.append("No pooling leaves no residual degrees of freedom: it has no standard errors.")
     zero = [name for name, s in zip(effects.names, np.diag(effects.relative), strict=True) if s == 0.0]

@@ -40,6 +40,37 @@ def shrinkage_matrices(effects: GroupEffects, qr: LevelQR) -> NDArray[np.float64
     return np.asarray(S @ R.transpose(0, 2, 1) @ np.linalg.solve(inner, R), dtype=np.float64)
 
 
+def reliability(effects: GroupEffects) -> NDArray[np.float64] | None:
+    """Reliability of the levels' random intercepts, (J,); None if the factor has other effects than one intercept.
+
+    Parameters
+    ----------
+    effects : GroupEffects
+        The effects of the factor.
+
+    Returns
+    -------
+    ndarray (J,) or None
+        0 where the variance of the intercept is 0.
+
+    Notes
+    -----
+    1 - var(b_j | y) / sigma_g^2, the squared correlation of b_j and its conditional mode at the given beta and
+    variances [1]_. Without other grouping factors it is the weight of `shrinkage_matrices`; with them it is smaller, as
+    their effects are not known.
+
+    References
+    ----------
+    .. [1] Raudenbush & Bryk (2002), Hierarchical Linear Models, 2nd ed., Sage, section 3.
+    """
+    if effects.names != ("Intercept",):
+        return None
+    variance = float(effects.relative[0, 0])
+    if variance == 0.0:
+        return np.zeros(effects.factor.n_levels)
+    return np.asarray(1.0 - effects.conditional_variances()[:, 0, 0] / variance)
+
+
 def own_deviations(effects: GroupEffects, qr: LevelQR) -> NDArray[np.float64]:
     """Least squares of y - offset - X beta - the other factors' effects on the level's own columns, (J, k).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 from mixedeffects.errors import DataError
@@ -29,6 +30,21 @@ _CLASSES: tuple[type[Family[Any]], ...] = (
     Beta,
     Gaussian,
 )
+# The family that a link is given for, where its name stands in place of a family's.
+_OF_LINK = {"logit": "binomial", "probit": "binomial", "cloglog": "binomial", "cauchit": "binomial", "log": "poisson"}
+_OTHERS = {
+    "logistic": "binomial",
+    "bernoulli": "binomial",
+    "binary": "binomial",
+    "nbinom": "negative_binomial",
+    "nbinom2": "negative_binomial",
+    "nb": "negative_binomial",
+    "negbin": "negative_binomial",
+    "negbinomial": "negative_binomial",
+    "nbinom1": "negative_binomial1",
+    "normal": "gaussian",
+    "count": "poisson",
+}
 # A new family is one class above; further names for one stand here.
 FAMILIES: dict[str, type[Family[Any]]] = {one.name: one for one in _CLASSES} | {"nb2": NegativeBinomial}
 
@@ -73,7 +89,14 @@ def _unknown(family: str) -> str:
     def bare(name: str) -> str:
         return name.lower().replace("_", "").replace(".", "").replace(" ", "")
 
+    if bare(family) in _OF_LINK:
+        link, named = bare(family), _OF_LINK[bare(family)]
+        written = f"family={named!r}" + ("" if family_of(named).link.name == link else f", link={link!r}")
+        return f"family={family!r}: {link} is a link; write {written}"
     near = [name for name in FAMILIES if bare(name) == bare(family)]
+    if not near and bare(family) in _OTHERS:
+        near = [_OTHERS[bare(family)]]
+    near = near or difflib.get_close_matches(family.lower(), FAMILIES, n=1, cutoff=0.85)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     names = ", ".join(map(repr, FAMILIES))
     return f"family={family!r} is not known{hint}; the families are {names}, or an object of me.families"

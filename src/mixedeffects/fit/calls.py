@@ -17,6 +17,12 @@ T = TypeVar("T")
 
 _GENERALIZED = "generalized models are fitted by me.glmer(formula, data, family=...)"
 _ASYMPTOTIC = "tests of a generalized fit are asymptotic, with infinite degrees of freedom: leave ddf out"
+_SAMPLING = (
+    "sampling weights are not there; weights= are prior weights: the residual variance of a row of an lmer fit is "
+    "sigma^2 / weight, of a binomial response they are the numbers of trials"
+)
+_VARIANCE_WEIGHTS = "write weights= (the residual variance of a row is sigma^2 / weight)"
+_ROBUST = "cluster-robust tests of an lmer fit are those of fit.vcov_robust({})"
 # What to write instead, by the argument, or by function and argument.
 _INSTEAD = {
     "REML": "write reml=",
@@ -30,6 +36,16 @@ _INSTEAD = {
     "parm": "write params=",
     "ddf_method": "write ddf=",
     "subset": "select the rows of the data before",
+    "na_action": "write missing='drop' or missing='raise'",
+    "na.action": "write missing='drop' or missing='raise'",
+    "vc_formula": "write each variance component as a term of the formula, as in + (1 | school) + (1 | school:class)",
+    "cov_type": _ROBUST.format("cluster, kind='CR2'"),
+    "pweights": _SAMPLING,
+    "sampling_weights": _SAMPLING,
+    "freq_weights": _SAMPLING,
+    "fweights": _SAMPLING,
+    "var_weights": _VARIANCE_WEIGHTS,
+    "aweights": _VARIANCE_WEIGHTS,
     "lmer.family": _GENERALIZED,
     "lmer.link": _GENERALIZED,
     "lmer.nagq": _GENERALIZED,
@@ -46,6 +62,14 @@ _INSTEAD = {
     "confint.exponentiate": "write tidy('fixed', conf_int=True, exponentiate=True)",
     "summary.ddf": _ASYMPTOTIC,
     "tidy.ddf": _ASYMPTOTIC,
+}
+# The same where what was given belongs into the answer: with it if it is text, else with the second entry.
+_WITH_VALUE = {
+    "groups": ("write the grouping factor in the formula, as in + (1 | {})", "school"),
+    "re_formula": ("write the random effects in the formula, as in + ({} | school)", "yr"),
+    "exposure": ("write + offset(log({})) in the formula", "exposure"),
+    "cluster": (_ROBUST, "school"),
+    "clusters": (_ROBUST, "school"),
 }
 
 
@@ -103,7 +127,7 @@ def call_problem(
         lacking = [f"{name}=" for name in required if name not in kwargs]
         for name in kwargs:
             if name not in signature.parameters:
-                hint = _hint(function.__name__, name, own, elsewhere)
+                hint = _with_value(name, kwargs[name]) or _hint(function.__name__, name, own, elsewhere)
                 return f"{function.__name__}() has no argument {name!r}; {hint}"
         if given > len(unnamed):
             return f"{function.__name__}() takes {_count(unnamed)} without a name, not {given}; {_listed(own)}"
@@ -122,6 +146,15 @@ def instead(function: str, argument: str) -> str:
         Their names.
     """
     return _INSTEAD.get(f"{function}.{argument}", _INSTEAD.get(argument, "leave it out"))
+
+
+def _with_value(argument: str, value: Any) -> str:
+    """The hint for an argument of which the value belongs into the answer; nothing for any other."""
+    if argument not in _WITH_VALUE:
+        return ""
+    text, example = _WITH_VALUE[argument]
+    shown = value.strip("~ ") if isinstance(value, str) else example
+    return text.format(repr(shown) if text is _ROBUST else shown)
 
 
 def _hint(

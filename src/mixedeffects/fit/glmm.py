@@ -16,6 +16,7 @@ from mixedeffects.errors import ConvergenceError, DataError, MixedEffectsError
 from mixedeffects.fit.dispersion_limit import at_dispersion_limit
 from mixedeffects.fit.draws import DrawnTerm, FamilyModel, drawn_from
 from mixedeffects.fit.effects import predictor_of
+from mixedeffects.fit.exposure import check_exposure
 from mixedeffects.fit.functionals import leverage
 from mixedeffects.fit.glmm_values import glmm_residuals, simulate
 from mixedeffects.fit.glmm_working import working_criterion, working_model
@@ -134,6 +135,7 @@ def fit_glmm(design: Design, family: Family[Any], *, nagq: int, control: Control
     ConvergenceError
         If there is no mode at the starting value; where the response is separated, saying by what.
     """
+    check_exposure(design, family)
     family.check_response(design.y, design.row_weights, design.formula.response)
     criterion = _criterion(design, family, nagq, control)
     terms = [(term.key, term.names) for term in design.terms]

@@ -11,6 +11,7 @@ from mixedeffects.formula.calls import outer_call
 from mixedeffects.formula.evaluate import evaluate
 from mixedeffects.formula.functions import formulaic_context
 from mixedeffects.formula.grammar import parse
+from mixedeffects.formula.group_names import nested_hint, same_group
 from mixedeffects.formula.names import bare, unquoted_names
 from mixedeffects.formula.terms import Formula, RandomTerm, term_columns
 
@@ -21,10 +22,12 @@ __all__ = [
     "column_of",
     "evaluate",
     "formulaic_context",
+    "nested_hint",
     "outer_call",
     "parse",
     "python_names",
     "restored",
+    "same_group",
     "term_columns",
     "unquoted_names",
 ]

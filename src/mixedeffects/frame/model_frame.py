@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from mixedeffects.formula.expressions import columns as columns_of
 from mixedeffects.frame.factor import Factor, cross, encode
 from mixedeffects.frame.newdata import Column, as_column, time_predictor
 from mixedeffects.frame.notices import warn
-from mixedeffects.frame.numbers_as_text import numbers_as_text
+from mixedeffects.frame.numbers_as_text import check_text_predictors, numbers_as_text
 from mixedeffects.frame.source import FrameKind, Source, open_source, read_array
 
 if TYPE_CHECKING:
@@ -204,6 +204,9 @@ def model_frame(
     _check_arrays(extra, keep)
     factors = {name: _kept(encode(raw[name]), keep) for name in grouping}
     columns = {column.name: _kept_column(column, keep, factors) for column in predictors}
+    check_text_predictors(
+        formula, _text_columns((column for column in predictors if column.name not in grouping), columns)
+    )
     kept = None if keep is None else np.flatnonzero(keep)
     frame = ModelFrame(
         y=np.broadcast_to(0.0, n_rows if kept is None else len(kept)),
@@ -309,6 +312,12 @@ def _complete_rows(
 
 def _missing_error(subject: str, row: int) -> DataError:
     return DataError(f'{subject} a missing value in row {row}; drop or fill it, or use missing="drop"')
+
+
+def _text_columns(predictors: Iterable[RawColumn], columns: Mapping[str, Column]) -> dict[str, Factor]:
+    """The predictors that the data have as text; a grouping factor is not meant as numbers."""
+    found = {column.name: columns[column.name] for column in predictors if column.kind == "text"}
+    return {name: column for name, column in found.items() if isinstance(column, Factor)}
 
 
 def _kept(factor: Factor, keep: NDArray[np.bool_] | None) -> Factor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -79,12 +81,31 @@ class FTest:
         return f"{value.split(' ')[0]} test of {self.df_num:g} contrasts: {value}, {p_text(self.p_value)}"
 
 
+# Other spellings of the methods, letters only.
+_SHORT: dict[str, Ddf] = {
+    "kr": "kenward-roger",
+    "kenwardroger": "kenward-roger",
+    "satterthwaite": "satterthwaite",
+    "satterthwaites": "satterthwaite",
+    "asymptotic": "normal",
+    "asymp": "normal",
+    "infinite": "normal",
+    "z": "normal",
+    "wald": "normal",
+    "none": "normal",
+}
+
+
 def checked_ddf(ddf: str) -> Ddf:
     """Return the name of a method, or raise DataError with the allowed ones."""
     if ddf in get_args(Ddf):
         return cast("Ddf", ddf)
+    plain = re.sub(r"[^a-z]", "", str(ddf).lower())
+    near = [name for short, name in _SHORT.items() if plain == short or (len(plain) > 2 and short.startswith(plain))]
+    near = near or difflib.get_close_matches(str(ddf).lower(), get_args(Ddf), n=1)
+    hint = f"did you mean {near[0]!r}? Choose" if near else "choose"
     allowed = ", ".join(map(repr, get_args(Ddf)))
-    raise DataError(f"ddf={ddf!r} is no method for degrees of freedom; choose one of {allowed}")
+    raise DataError(f"ddf={ddf!r} is no method for degrees of freedom; {hint} one of {allowed}")
 
 
 def covariance(fit: LmmFit, ddf: Ddf) -> NDArray[np.float64]:

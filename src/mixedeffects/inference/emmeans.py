@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.errors import DataError
-from mixedeffects.formula import bare
+from mixedeffects.formula import bare, outer_call
 from mixedeffects.inference.dispatch import Ddf, checked_ddf, t_test
 from mixedeffects.inference.fixed_terms import estimability
 from mixedeffects.inference.multiplicity import Adjust, adjusted_p, checked_adjust, critical_values
@@ -229,7 +229,7 @@ def emmeans(
     tests = _with_intervals(_estimates(fit, L, np.full(len(L), offset), method), level, "none", len(L))
     for name in ("estimate", "std_error", "df", "lower", "upper"):
         columns[name] = tests[name]
-    notes = _notes(grid, (*wanted, *within), method, level)
+    notes = (*_offset_notes(fit, offset), *_notes(grid, (*wanted, *within), method, level))
     if scale is not None:
         columns |= scale.inverse.through({name: columns[name] for name in ("estimate", "std_error", "lower", "upper")})
         notes = (*notes[:-1], scale.means, notes[-1])
@@ -270,6 +270,20 @@ def _notes(grid: ReferenceGrid, names: tuple[str, ...], ddf: Ddf, level: float) 
         f"degrees of freedom: {ddf}",
         f"confidence level {level:g}",
     )
+
+
+def _offset_notes(fit: LmmFit, mean: float) -> tuple[str, ...]:
+    """At which offset the means are, and at which exposure if it is the logarithm of one."""
+    if fit.model.offset is None:
+        return ()
+    known = ""
+    for text in fit.model.formula.offsets:
+        function, exposure = outer_call(text, frozenset(fit.model.encoding.functions)) or ("", "")
+        values = fit.model.columns.get(bare(exposure))
+        # Only what is the whole offset: there may be others, one of them an argument.
+        if function == "log" and isinstance(values, np.ndarray) and np.allclose(np.log(values), fit.model.offset):
+            known = f", which is {exposure} = {np.exp(mean):.4g}"
+    return (f"offset at its mean, {mean:.4g}{known}",)
 
 
 def _family_notes(adjust: Adjust, level: float, n_means: int, n_contrasts: int) -> tuple[str, ...]:

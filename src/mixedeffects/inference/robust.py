@@ -12,7 +12,7 @@ from scipy.sparse.linalg import splu
 
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import linear_predictor, relative_factor
-from mixedeffects.formula import bare
+from mixedeffects.formula import bare, same_group
 from mixedeffects.frame import Factor
 from mixedeffects.inference.distributions import t_two_sided
 from mixedeffects.inference.table import Table, table_of
@@ -101,8 +101,9 @@ def vcov_robust(
     ----------
     fit : LmmFit
         Any fit with fixed effects; its covariance of the response is the working model.
-    cluster : str or array-like (nobs,), optional
-        A grouping factor or another column of the formula, or one value for each row used. By default the grouping
+    cluster : str or array-like, optional
+        A grouping factor or another column of the formula, or one value for each row used, (nobs,), or for each row of
+        the data, of which those of dropped rows are left out. By default the grouping
         factor in which all others are nested.
     kind : {"CR2", "CR0", "CR1"}
         CR0: no correction; CR1: CR0 times m / (m - 1) for m clusters; CR2: unbiased under the working model.
@@ -261,7 +262,7 @@ def _cluster_codes(
     if cluster is None:
         return _coarsest(fit)
     if isinstance(cluster, str):
-        name = bare(cluster)
+        name = same_group(cluster, model.factors) or bare(cluster)
         found = model.factors.get(name, model.columns.get(name))
         if found is None:
             known = dict.fromkeys((*model.factors, *model.columns))
@@ -271,17 +272,27 @@ def _cluster_codes(
             )
         values = found.codes if isinstance(found, Factor) else found
     else:
-        name, values = "the given values", np.asarray(cluster)
-        if values.shape != (model.nobs,):
-            raise DataError(
-                f"cluster has shape {values.shape}; it must hold one value for each of the {model.nobs} rows used"
-            )
+        name, values = "the given values", _of_used_rows(fit, np.asarray(cluster))
         if any(value is None or value != value for value in values.tolist()):
             raise DataError("cluster has missing values; every row must belong to a cluster")
     codes = np.unique(values, return_inverse=True)[1].astype(np.int64)
     if codes.max() == 0:
         raise DataError(f"{name} has one level only; a robust covariance needs two clusters or more")
     return name, codes
+
+
+def _of_used_rows(fit: LmmFit, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Values of the rows that the fit uses, given for these or for all rows of the data."""
+    model = fit.model
+    n_data = model.n_rows_given
+    if values.shape == (n_data,) and model.kept_rows is not None:
+        values = values[model.kept_rows]
+    if values.shape != (model.nobs,):
+        also = f", or of the {n_data} rows of the data" if n_data > model.nobs else ""
+        raise DataError(
+            f"cluster has shape {values.shape}; it must hold one value for each of the {model.nobs} rows used{also}"
+        )
+    return values
 
 
 def _coarsest(fit: LmmFit) -> tuple[str, NDArray[np.int64]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _INTERCEPT = "Intercept"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class IntraclassCorrelation:
     """Shares of the variance that are due to groups.
 
@@ -39,6 +39,19 @@ class IntraclassCorrelation:
     adjusted: float
     unadjusted: float
     by_group: dict[str, float]
+
+    def __repr__(self) -> str:
+        named = {"adjusted": self.adjusted, "unadjusted": self.unadjusted, **self.by_group}
+        width = max(map(len, named))
+        meanings = ("random / (random + residual)", "random / (fixed + random + residual)")
+        said = [*meanings, *("its random intercept / (random + residual)" for _ in self.by_group)]
+        lines = [f"{name:{width}} {v:7.4f}  {what}" for (name, v), what in zip(named.items(), said, strict=True)]
+        if len(self.by_group) > 1:
+            lines += [
+                "Groups: the share of each alone. Its sum along nested factors (school, class:school)",
+                "is the correlation of two rows of one innermost group.",
+            ]
+        return "\n".join(["Intraclass correlations: shares of the variance", *lines])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

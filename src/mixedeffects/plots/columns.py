@@ -9,7 +9,7 @@ import numpy as np
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_names, covariances
 from mixedeffects.fit.glmm import GlmmFit
-from mixedeffects.formula import bare, term_columns
+from mixedeffects.formula import bare, nested_hint, same_group, term_columns
 from mixedeffects.frame import Factor
 
 if TYPE_CHECKING:
@@ -76,12 +76,13 @@ def block_of(fit: LmmFit, group: str | None) -> int:
     names = list(fit.model.factors)
     if group is None:
         return 0
-    group = bare(group)
-    if group not in names:
+    found = same_group(group, names)
+    if found is None:
         raise DataError(
             f"group={group!r} is no grouping factor of the fit; choose one of {', '.join(map(repr, names))}"
+            f"{nested_hint(group, names)}"
         )
-    return names.index(group)
+    return names.index(found)
 
 
 def blocks_of(fit: LmmFit, group: str | None) -> list[int]:

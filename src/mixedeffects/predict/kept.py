@@ -9,7 +9,7 @@ import numpy as np
 
 from mixedeffects.design.encoding import encode_columns
 from mixedeffects.errors import DataError
-from mixedeffects.formula import bare, parse, term_columns
+from mixedeffects.formula import bare, nested_hint, parse, term_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,7 @@ def _blocks_of(model: Design, group: tuple[str, ...], name: str) -> list[RandomB
     if not found:
         raise DataError(
             f"random= names the grouping factor {name!r}, which the fit does not have; it has "
-            f"{', '.join(map(repr, model.factors))}"
+            f"{', '.join(map(repr, model.factors))}{nested_hint(name, model.factors)}"
         )
     return found
 

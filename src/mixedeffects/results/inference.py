@@ -222,7 +222,8 @@ class InferenceMethods(BootstrapMethods):
         Parameters
         ----------
         cluster : str or array-like (n,), optional
-            A grouping factor or labels of the rows; by default the coarsest factor, in which the others are nested.
+            A grouping factor, or labels of the rows used or of all rows of the data; by default the coarsest factor,
+            in which the others are nested.
         kind : {"CR2", "CR0", "CR1"}
             CR2 is corrected for bias, with Satterthwaite's degrees of freedom.
 

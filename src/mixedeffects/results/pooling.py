@@ -157,6 +157,9 @@ def compare_pooling(
     anew. For (1 | g) and no weights Lambda_j = sigma_g^2 / (sigma_g^2 + sigma^2 / n_j). The pooling factors are those
     of Gelman and Pardoe [2]_.
 
+    Lambda_j takes the effects of other grouping factors as known. For a factor with a random intercept only, the column
+    `reliability` is 1 - var(b_j | y) / sigma_g^2, which does not, and equals Lambda_j where there are no others.
+
     A variance of 0 gives Lambda_j = 0, complete pooling of that column. A level that does not determine a coefficient
     by itself has NaN without pooling (an intercept at 0 from a single row elsewhere too); with pooling it has a value.
 

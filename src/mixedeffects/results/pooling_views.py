@@ -256,8 +256,9 @@ class PoolingResult(_View):
         -------
         data frame
             group, level, term, no_pooling, complete_pooling, partial_pooling, shrinkage (weight of the level's own
-            estimate, NaN for common coefficients), n (rows of the level), and the standard errors no_pooling_se,
-            complete_pooling_se, partial_pooling_se; in the library of the data.
+            estimate, NaN for common coefficients), reliability (of a random intercept by itself), n (rows of the
+            level), and the standard errors no_pooling_se, complete_pooling_se, partial_pooling_se; in the library of
+            the data.
         """
         table = self.found.table()
         return noted(table.to_frame(), table.notes)

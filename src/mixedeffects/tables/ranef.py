@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from mixedeffects.formula import bare
+from mixedeffects.formula import nested_hint, same_group
 from mixedeffects.tables.html import document, paragraph, table
 from mixedeffects.tables.numbers import r_format
 from mixedeffects.tables.text import matrix_lines
@@ -136,11 +136,11 @@ class GroupCoefficients(Mapping[str, "pd.DataFrame"]):
     kind: str = "pandas"
 
     def _find(self, group: str) -> GroupValues:
-        for values in self.groups:
-            if values.group == bare(group):
-                return values
-        known = ", ".join(repr(values.group) for values in self.groups)
-        message = f"no grouping factor {group!r}; there are {known}"
+        names = [values.group for values in self.groups]
+        found = same_group(group, names)
+        if found is not None:
+            return self.groups[names.index(found)]
+        message = f"no grouping factor {group!r}; there are {', '.join(map(repr, names))}{nested_hint(group, names)}"
         raise KeyError(message)
 
     def __getitem__(self, group: str) -> pd.DataFrame:
