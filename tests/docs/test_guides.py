@@ -84,3 +84,44 @@ def test_the_singular_fit_of_the_oats_is_as_the_text_says():
     assert not page.separated.optimum.converged
     error = page.separated.std_errors["treated"]
     assert np.isnan(error) or error > 1000
+
+
+def test_nested_and_crossed_classes_are_as_the_text_says():
+    page = run("pupils-and-schools")
+    assert page.nested.ngroups == {"class:school": 36, "school": 12}
+    assert page.crossed.ngroups == {"school": 12, "class": 3}
+    assert page.nested.loglik > page.crossed.loglik + 5
+    assert page.crossed.sigma > page.nested.sigma
+    unique = page.tests.assign(number=page.tests["school"] * 10 + page.tests["class"])
+    same = me.lmer("score ~ 1 + (1 | school) + (1 | number)", unique)
+    assert same.loglik == pytest.approx(page.nested.loglik, abs=1e-8)
+
+
+def test_the_shares_of_schools_and_pupils_are_as_the_text_says():
+    page = run("pupils-and-schools")
+    percent = [round(100 * share) for share in (page.icc.by_group["school"], page.icc.by_group["pupil"])]
+    assert percent == [16, 56]
+    assert round(100 * (1 - page.icc.adjusted)) == 29
+    by_group = page.growth.icc().by_group
+    components = page.growth.varcorr.covariance
+    at_zero = page.shares_in(0)
+    intercepts = sum(cov.loc["Intercept", "Intercept"] for cov in components.values())
+    assert at_zero.sum() == pytest.approx(intercepts / (intercepts + page.growth.sigma**2))
+    assert by_group["school"] / by_group["pupil"] == pytest.approx(at_zero["school"] / at_zero["pupil"])
+    df = page.by_poverty.vcov_robust("school").coef_table()["df"]
+    assert [round(df.min()), round(df.max())] == [14, 21]
+
+
+def test_the_reliability_of_a_school_is_below_its_weight_with_known_pupils():
+    page = run("pupils-and-schools")
+    condvar = page.same_slope.ranef.condvar["school"][:, 0, 0]
+    np.testing.assert_allclose(page.league["std_error"] ** 2, condvar, rtol=1e-10)
+    assert (page.league["reliability"] < page.league["weight"]).all()
+    assert page.league["reliability"].between(0, 1).all()
+
+
+def test_the_side_by_side_table_holds_every_estimate():
+    page = run("pupils-and-schools")
+    assert page.table.columns.get_level_values(0).unique().tolist() == list(page.models)
+    assert page.table.notna().sum().sum() == sum(page.column(fit).notna().sum().sum() for fit in page.models.values())
+    assert len(page.lines) == 22

@@ -24,6 +24,7 @@ PAGES = (
     "install.html",
     "howto.html",
     "participants-and-items.html",
+    "pupils-and-schools.html",
     "chapter/13-counts.html",
     "for_statsmodels_users.html",
     "algorithm.html",
