@@ -17,7 +17,7 @@ PAGES = {
     "prediction": 9,
     "diagnostics": 2,
     "pooling": 9,
-    "populations": 8,
+    "populations": 10,
     "small-areas": 5,
     "generalized-models": 7,
     "for_statsmodels_users": 2,
