@@ -81,7 +81,9 @@ def test_a_value_for_each_row(thing, message):
 
 
 def test_an_error_inside_says_where():
-    with pytest.raises(me.DataError, match=r"it, lambda x: \.\.\.: KeyError: 'missing'; its arguments are x: ") as caught:
+    with pytest.raises(
+        me.DataError, match=r"it, lambda x: \.\.\.: KeyError: 'missing'; its arguments are x: "
+    ) as caught:
         value(lambda x: {}["missing"])
     assert isinstance(caught.value.__cause__, KeyError)
 

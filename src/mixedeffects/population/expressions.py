@@ -138,7 +138,9 @@ def _kinds(given: Mapping[str, Any]) -> str:
             kind = "text" if value.dtype.kind in "UST" else f"numbers ({value.dtype})"
             kind = str(value.dtype) if value.dtype.kind not in "USTbiuf" else kind
             shape = "" if value.ndim == 1 else f" of shape {value.shape}"
-            told.append(f"{name}: {kind}{shape}" + (f" such as {str(value[0])!r}" if kind == "text" and len(value) else ""))
+            told.append(
+                f"{name}: {kind}{shape}" + (f" such as {str(value[0])!r}" if kind == "text" and len(value) else "")
+            )
         else:
             told.append(f"{name}: {type(value).__name__}")
     return f"; its arguments are {', '.join(told)}" if told else ""
