@@ -115,5 +115,5 @@ def test_what_cannot_be_compared():
         fit.emmeans("Machine").contrasts(differences=True)
     with pytest.raises(me.DataError, match="adjust='tukey' is for all pairwise"):
         fit.emmeans("Machine").contrasts("trt.vs.ctrl", "tukey")
-    with pytest.raises(me.DataError, match="'pairwise', 'revpairwise', 'trt.vs.ctrl'"):
+    with pytest.raises(me.DataError, match=r"'pairwise', 'revpairwise', 'trt\.vs\.ctrl'"):
         fit.emmeans("Machine").contrasts("dunnett")

@@ -156,7 +156,7 @@ class MarginalMeans(Table):
     def _linearised(
         self, weights: NDArray[np.float64], chosen: slice
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Contrasts of means on the scale of the response, (m,), and their gradients in all coefficients, (m, p_full)."""
+        """Contrasts on the scale of the response, (m,), and their gradients in all coefficients, (m, p_full)."""
         if self.scale is None:
             raise DataError(
                 "differences=True is for means on the scale of the response: emmeans(..., scale='response'); contrasts "

@@ -88,7 +88,11 @@ class PowerCurve:
         return wilson(self.rejected, self.nsim, self.level)
 
     def to_frame(self) -> Any:
-        """A pandas frame: n, n_g of each grouping factor g, power, limits, rejected, nsim, failed, singular, unconverged."""
+        """A pandas frame with a row for each n: counts, power and limits.
+
+        Columns n, n_g for each grouping factor g (its levels), power, lower, upper, rejected, nsim, failed, singular,
+        unconverged.
+        """
         lower, upper = self.limits
         columns = {"n": self.n, **{f"n_{name}": count for name, count in self.levels.items()}}
         columns |= {"power": self.power, "lower": lower, "upper": upper, "rejected": self.rejected}

@@ -133,8 +133,8 @@ class MarginalMeansView:
         Parameters
         ----------
         method : {"pairwise", "revpairwise", "trt.vs.ctrl"} or mapping
-            All pairs; all pairs the other way round; every level against the first one. Or names with the weights of the
-            means, by level: ``{"drug": {"low": 0.5, "high": 0.5, "placebo": -1}}``, or in their order:
+            All pairs; all pairs the other way round; every level against the first one. Or names with the weights of
+            the means, by level: ``{"drug": {"low": 0.5, "high": 0.5, "placebo": -1}}``, or in their order:
             ``{"drug": [-1, 0.5, 0.5]}``.
         adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}, optional
             By default tukey for pairwise contrasts and none for others, also those with a control.
