@@ -14,7 +14,7 @@ import mixedeffects as me
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
-    "prediction": 9,
+    "prediction": 10,
     "diagnostics": 2,
     "pooling": 9,
     "populations": 10,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def test_categories_below_the_panels_do_not_meet_and_are_not_cut(fit, n):
     figure = drawn(axes)
     found = boxes([label for label in axes[-1].get_xticklabels() if label.get_visible()])
     assert len(found) == 3
-    assert all(right.x0 >= left.x1 for left, right in zip(found, found[1:], strict=False))
+    assert all(right.x0 >= left.x1 for left, right in pairwise(found))
     assert min(box.y0 for box in found) >= 0
     assert max(box.x1 for box in found) <= figure.bbox.x1
 
@@ -99,7 +100,7 @@ def test_numbers_below_the_panels_of_a_caterpillar_do_not_meet(fit):
             [label for at, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True) if low <= at <= high]
         )
     assert len(found) >= 6
-    assert all(right.x0 > left.x1 + 2 for left, right in zip(found, found[1:], strict=False))
+    assert all(right.x0 > left.x1 + 2 for left, right in pairwise(found))
 
 
 def test_trajectories_are_drawn_along_what_varies_within_groups(fit, words):

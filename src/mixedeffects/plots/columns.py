@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixedeffects.design.random import varies_within
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_names, covariances
 from mixedeffects.fit.glmm import GlmmFit
@@ -204,14 +205,8 @@ def default_x(fit: LmmFit, factor: Factor | None = None) -> str:
         return fixed[0]
     columns = fit.model.columns
     categories = [name for name in term_columns(fit.model.formula.fixed) if isinstance(columns.get(name), Factor)]
-    varying = (name for name in (*fixed, *categories) if varies_within(factor, positions(columns[name])))
+    varying = (name for name in (*fixed, *categories) if varies_within(factor.codes, positions(columns[name])))
     return next(varying, fixed[0])
-
-
-def varies_within(factor: Factor, values: NDArray[Any]) -> bool:
-    """Whether values, (n,), vary within a level of a factor."""
-    order = np.argsort(factor.codes, kind="stable")
-    return bool(np.diff(values[order])[np.diff(factor.codes[order]) == 0].any())
 
 
 def column(fit: LmmFit, x: str) -> Column:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.design.encoding import replay
+from mixedeffects.design.random import varies_within
 from mixedeffects.errors import DataError
 from mixedeffects.formula import term_columns
 from mixedeffects.formula.expressions import columns as expression_columns
 from mixedeffects.frame import Factor
 from mixedeffects.inference.reference_grid import chosen_values, factor_columns, grid_column
-from mixedeffects.plots.columns import block_factor, column, positions, varies_within
+from mixedeffects.plots.columns import block_factor, column, positions
 from mixedeffects.predict.extras import argument_offset, formula_offset
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def _offset_name(fit: LmmFit) -> str:
 
 def varying(fit: LmmFit, block: int, others: Mapping[str, NDArray[np.float64]]) -> list[str]:
     """Which of them vary within a level of a block's factor."""
-    factor = block_factor(fit, block)
-    return [name for name, values in others.items() if varies_within(factor, values)]
+    codes = block_factor(fit, block).codes
+    return [name for name, values in others.items() if varies_within(codes, values)]
 
 
 def held_values(fit: LmmFit, x: str, others: Mapping[str, Any], within: Sequence[str], at: At) -> Held | None:

@@ -94,7 +94,7 @@ class PowerCurve:
         unconverged.
         """
         lower, upper = self.limits
-        columns = {"n": self.n, **{f"n_{name}": count for name, count in self.levels.items()}}
+        columns: dict[str, Any] = {"n": self.n, **{f"n_{name}": count for name, count in self.levels.items()}}
         columns |= {"power": self.power, "lower": lower, "upper": upper, "rejected": self.rejected}
         columns |= {"nsim": np.full(len(self.n), self.nsim), "failed": self.failed, "singular": self.singular}
         columns["unconverged"] = self.unconverged
