@@ -50,6 +50,16 @@ def test_the_truth_lies_within_the_limits():
     assert low < np.exp(0.5) < high
 
 
+def test_differences_in_milliseconds_are_those_of_the_medians():
+    page = run("participants-and-items")
+    median = page.means.to_frame().set_index("prime")["estimate"]
+    found = page.in_ms.set_index("contrast")
+    for level in ("neutral", "related"):
+        row = found.loc[f"{level} - unrelated"]
+        np.testing.assert_allclose(row["estimate"], median[level] - median["unrelated"])
+    assert (found["upper"] < 0).loc["related - unrelated"]
+
+
 def test_padded_residuals_stand_in_their_rows():
     page = run("participants-and-items")
     assert page.every_row["residual"].isna().equals(page.every_row["rt"].isna())

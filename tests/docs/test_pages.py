@@ -14,10 +14,10 @@ import mixedeffects as me
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
-    "prediction": 9,
+    "prediction": 10,
     "diagnostics": 2,
     "pooling": 10,
-    "populations": 8,
+    "populations": 10,
     "small-areas": 5,
     "generalized-models": 8,
     "for_statsmodels_users": 2,

@@ -55,6 +55,28 @@ def test_a_singular_fit_names_the_simpler_random_part(recorded, formula, data, s
     assert str(warning.message).endswith(f"It may be reported as it is; a simpler model is one {simpler}")
 
 
+@pytest.mark.parametrize("part", ["(age | g)", "(age || g)", "(age + x | g)"])
+def test_a_singular_fit_names_a_slope_of_what_does_not_vary_within_groups(recorded, part):
+    frame = _without_slopes()
+    codes = pd.factorize(frame["g"])[0]
+    frame["age"] = np.random.default_rng(1).integers(20, 60, codes.max() + 1)[codes]
+    fit = me.lmer(f"y ~ age + x + {part}", frame)
+    assert fit.is_singular
+    (warning,) = recorded
+    told = "age does not vary within g: every g has one value of it, from which no slope can be told; leave age out"
+    assert told in str(warning.message)
+    assert "x does not vary" not in str(warning.message)
+
+
+def test_variances_by_kinds_of_groups_are_no_such_slopes(recorded):
+    frame = _without_slopes()
+    codes = pd.factorize(frame["g"])[0]
+    frame["kind"] = np.where(codes % 2, "a", "b")
+    frame["y"] = frame["y"].where(frame["kind"] == "a", np.random.default_rng(2).normal(size=len(frame)))
+    me.lmer("y ~ kind + (0 + kind || g)", frame)
+    assert not any("does not vary" in str(one.message) for one in recorded)
+
+
 def _without_slopes():
     """Groups that differ by their level and in nothing else."""
     rng = np.random.default_rng(3)

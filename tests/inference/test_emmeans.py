@@ -245,7 +245,7 @@ def test_values_of_covariates_are_numbers(value):
 @pytest.mark.parametrize(
     ("method", "adjust", "message"),
     [
-        ("revpairwise", None, "choose 'pairwise'"),
+        ("dunnett", None, "choose 'pairwise'"),
         ("pairwise", "fdr", "choose one of 'tukey'"),
         ({"a": (1, -1, 0)}, "tukey", "all pairwise differences"),
         ({"a": (1, -1)}, None, "needs 3 finite weights"),

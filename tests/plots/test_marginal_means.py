@@ -45,7 +45,7 @@ def test_the_picture_shows_estimates_and_limits_in_the_order_of_the_levels(herds
     assert [text.get_text() for text in ax.get_yticklabels()] == ["1", "2", "3", "4"]
     low, high = ax.get_ylim()
     assert low > high, "the first level stands on top"
-    assert ax.figure.get_supxlabel() == "marginal proportion of successes"
+    assert ax.get_xlabel() == "marginal proportion of successes"
 
 
 def test_there_is_a_panel_for_each_combination_of_by_on_one_scale(cake):
@@ -70,7 +70,7 @@ def test_two_specs_and_numbers_stand_in_the_labels(cake):
     ax = cake.emmeans(["recipe", "temperature"]).plot()
     labels = [text.get_text() for text in ax.get_yticklabels()]
     assert labels[:4] == ["A, 175", "B, 175", "C, 175", "A, 185"]
-    assert ax.figure.get_supxlabel() == "marginal mean of log(angle)"
+    assert ax.get_xlabel() == "marginal mean of log(angle)"
 
 
 @pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import mixedeffects as me
+from mixedeffects.population import balanced, population, predictor
 from mixedeffects.population.expressions import expression_of
 
 VALUES = {"x": np.array([1.0, 2.0, 3.0]), "g": np.array(["a", "b", "a"]), "n": 3, "size": 3, "rng": None}
@@ -80,9 +81,29 @@ def test_a_value_for_each_row(thing, message):
 
 
 def test_an_error_inside_says_where():
-    with pytest.raises(KeyError) as caught:
+    with pytest.raises(
+        me.DataError, match=r"it, lambda x: \.\.\.: KeyError: 'missing'; its arguments are x: "
+    ) as caught:
         value(lambda x: {}["missing"])
-    assert caught.value.__notes__ == ["in it, lambda x: ..."]
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_arithmetic_on_labels_says_that_they_are_text():
+    pop = population(
+        participant=predictor(balanced, each=2),
+        list=predictor(lambda participant: (participant + 1) % 2),
+    )
+    with pytest.raises(me.DataError) as caught:
+        pop.sample_x(4, rng=1)
+    told = str(caught.value)
+    assert "list" in told
+    assert "lambda participant: ..." in told
+    assert "its arguments are participant: text such as '1'; participant.astype(int) makes numbers" in told
+    whole = population(
+        participant=predictor(balanced, each=2),
+        list=predictor(lambda participant: (participant.astype(int) + 1) % 2),
+    )
+    assert whole.sample_x(4, rng=1).columns["list"].tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("thing", [lambda *x: x, lambda **x: x, lambda x, /: x])

@@ -224,6 +224,7 @@ def test_the_table_and_its_print():
     table = found.to_frame()
     assert list(table.columns) == [
         "n",
+        "n_cluster",
         "power",
         "lower",
         "upper",
@@ -234,12 +235,34 @@ def test_the_table_and_its_print():
         "unconverged",
     ]
     assert table["n"].tolist() == [60, 120]
+    assert table["n_cluster"].tolist() == [12, 24]
     assert (table["lower"] <= table["power"]).all()
     assert (table["power"] <= table["upper"]).all()
     lines = repr(found).splitlines()
     assert lines[0] == "power of 'arm' at level 0.05, 20 simulated data sets each"
-    assert lines[1].split() == ["n", "power", "95%", "limits", "failed", "singular"]
+    assert lines[1].split() == ["n", "cluster", "power", "95%", "limits", "failed", "singular"]
     assert len({len(line) for line in lines[1:]}) == 1
+
+
+def test_groups_that_stay_as_they_are_when_rows_are_added_are_told():
+    def study(participant):
+        return population(
+            participant=participant,
+            item=predictor(balanced, levels=[f"i{j}" for j in range(6)]),
+            y=response(1.0, random=[random_effects("participant", sd=1), random_effects("item", sd=1)], error_scale=1),
+        )
+
+    options = {"test": "Intercept", "n": [60, 120], "nsim": 2, "rng": 1}
+    fixed = study(predictor(balanced, levels=range(1, 11), each=6))
+    found = me.power(fixed, "y ~ 1 + (1 | participant) + (1 | item)", **options)
+    assert {name: count.tolist() for name, count in found.levels.items()} == {"participant": [10, 10], "item": [6, 6]}
+    assert "participant has 10 levels at every n\n" in repr(found)
+    assert "item has 6 levels at every n; leave out levels= of a grouping factor to add groups" in repr(found)
+    grown = me.power(study(predictor(balanced, each=6)), "y ~ 1 + (1 | participant) + (1 | item)", **options)
+    assert grown.levels["participant"].tolist() == [10, 20]
+    assert "item has 6 levels at every n" in repr(grown)
+    assert "leave out" not in repr(grown)
+    assert "at every n" not in repr(me.power(fixed, "y ~ 1 + (1 | item)", **{**options, "n": 60}))
 
 
 def test_effects_that_all_data_sets_share_are_told():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -201,3 +201,17 @@ def check_grouping(blocks: tuple[RandomBlock, ...], n_rows: int, *, allow_observ
                 f"the term {block.source} has {block.n_effects} random effects ({block.n_columns} for each of {levels} "
                 f"levels of {block.group!r}) for {n_rows} rows; there must be fewer than rows. Use a simpler term"
             )
+
+
+def varies_within(codes: NDArray[np.integer[Any]], values: NDArray[Any]) -> bool:
+    """Whether values vary within a level of a factor.
+
+    Parameters
+    ----------
+    codes : ndarray of int (n,)
+        The rows' levels.
+    values : ndarray (n,)
+        Numbers.
+    """
+    order = np.argsort(codes, kind="stable")
+    return bool(np.diff(values[order])[np.diff(codes[order]) == 0].any())

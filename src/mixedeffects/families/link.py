@@ -117,6 +117,16 @@ class Link(ABC):
         """
         return self.derivatives(eta).value
 
+    def slope(self, eta: Any) -> Vector:
+        """Return the derivative of the mean in the linear predictor.
+
+        Parameters
+        ----------
+        eta : array_like (n,)
+            Linear predictors.
+        """
+        return self.derivatives(eta).d1
+
     def through(self, columns: Mapping[str, Any]) -> dict[str, Vector]:
         """Take estimates of linear predictors to the means.
 

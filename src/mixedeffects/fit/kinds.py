@@ -13,6 +13,7 @@ from mixedeffects.fit.effects import linear_predictor
 from mixedeffects.fit.lmm import fit_lmm, refit
 from mixedeffects.fit.refitter import Refitter
 from mixedeffects.fit.residuals import residuals
+from mixedeffects.frame import Factor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -191,3 +192,12 @@ def scale_parameter(fit: LmmFit) -> tuple[str, float] | None:
 def loglik_without_groups(fit: LmmFit) -> float:
     """Log-likelihood of the model without random effects: least squares, or a generalized linear model."""
     return -0.5 * fit.objective.evaluate(np.zeros(fit.objective.layout.n_theta)).value
+
+
+def two_categories(model: Design) -> tuple[str, str] | None:
+    """The two categories of a binomial response, failure and success; None for numbers."""
+    column = model.columns.get(model.formula.response.strip("`"))
+    if not isinstance(column, Factor) or column.n_levels != 2:
+        return None
+    failure, success = column.values.tolist()
+    return failure, success

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mixedeffects.design.random import varies_within
 from mixedeffects.errors import ConvergenceWarning, SingularFitWarning
 from mixedeffects.frame import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mixedeffects.design import RandomBlock
     from mixedeffects.fit.record import LmmFit
 
 
@@ -62,6 +64,11 @@ def _advice(fit: LmmFit) -> str:
     """What may be done about a singular fit: the random part that would be simpler."""
     singular = {b.term for b in fit.optimum.boundary}
     terms = [term for term in fit.model.terms if term.key in singular]
+    # Without an intercept such columns give groups of levels variances of their own.
+    with_intercept = {term.group for term in fit.model.terms if "Intercept" in term.names}
+    constant = _constant_within([term for term in terms if term.group in with_intercept])
+    if constant:
+        return constant
     split = dict.fromkeys(str(replace(term.source, correlated=False)) for term in terms if term.n_columns > 1)
     dropped = dict.fromkeys(
         # Of a term written with || one column is meant.
@@ -72,6 +79,22 @@ def _advice(fit: LmmFit) -> str:
     simpler = [*((f"with {' and '.join(split)}",) if split else ())]
     simpler += [*((f"without {' and '.join(dropped)}",) if dropped else ())]
     return f"It may be reported as it is; a simpler model is one {' and '.join(simpler)}"
+
+
+def _constant_within(terms: Sequence[RandomBlock]) -> str:
+    """Which slopes have a predictor that takes one value in each level, in words; nothing if none has."""
+    found = {
+        (name, term.group): None
+        for term in terms
+        for name, column in zip(term.names, term.columns, strict=True)
+        if column.min() < column.max() and not varies_within(term.factor.codes, column)
+    }
+    told = [
+        f"{name} does not vary within {group}: every {group} has one value of it, from which no slope can be told; "
+        f"leave {name} out of the random part of {group}"
+        for name, group in found
+    ]
+    return "; ".join(told)
 
 
 def messages(fit: LmmFit) -> tuple[str, ...]:

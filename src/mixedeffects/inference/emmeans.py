@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from mixedeffects.errors import DataError
 from mixedeffects.formula import bare, outer_call
+from mixedeffects.inference.contrast_weights import PAIRWISE, contrast_weights, value_label
 from mixedeffects.inference.dispatch import Ddf, checked_ddf, t_test
 from mixedeffects.inference.fixed_terms import estimability
 from mixedeffects.inference.multiplicity import Adjust, adjusted_p, checked_adjust, critical_values
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from mixedeffects.fit import LmmFit
     from mixedeffects.inference.response_scale import ResponseScale
-
-_OPERATOR = re.compile(r"[-+*/]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +43,8 @@ class MarginalMeans(Table):
         The predictors whose means these are, and those within whose combinations they are compared.
     L : ndarray (r, p_full)
         The means as contrasts of all coefficients, aliased ones included; the first of `specs` runs fastest, then `by`.
+    eta : ndarray (r,)
+        The means on the scale of the model, NaN where they are not estimable.
     offset : float
         Mean of the model's offset, which the means contain.
     ddf : str
@@ -59,6 +59,7 @@ class MarginalMeans(Table):
     specs: tuple[str, ...]
     by: tuple[str, ...]
     L: NDArray[np.float64]
+    eta: NDArray[np.float64]
     offset: float
     ddf: str
     level: float
@@ -70,19 +71,25 @@ class MarginalMeans(Table):
         adjust: str | None = None,
         *,
         level: float | None = None,
+        differences: bool = False,
     ) -> Table:
         """Compare the means, within each combination of the `by` predictors.
 
         Parameters
         ----------
-        method : "pairwise" or mapping of str to weights
-            All differences of two means; or contrasts by name, each a sequence with a weight for each mean, or a
-            mapping of levels (tuples of levels for several predictors) to weights, the others being zero.
+        method : {"pairwise", "revpairwise", "trt.vs.ctrl"} or mapping of str to weights
+            All differences of two means, the first level minus the second or the other way round, or those of every
+            level and the first; or contrasts by name, each a sequence with a weight for each mean, or a mapping of
+            levels (tuples of levels for several predictors) to weights, the others being zero:
+            ``{"drug": {"low": 0.5, "high": 0.5, "placebo": -1}}``.
         adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}, optional
             For comparing several contrasts, within each combination of `by`; ``"tukey"`` by default for
-            pairwise differences, ``"none"`` for other contrasts.
+            pairwise differences, ``"none"`` for other contrasts, also those with a control.
         level : float, optional
             Joint confidence level, that of the means by default.
+        differences : bool
+            Of means on the scale of the response: compare the means themselves, in the units of the response, in place
+            of ratios or of contrasts on the scale of the model. Tests and limits are then of these differences.
 
         Returns
         -------
@@ -95,22 +102,30 @@ class MarginalMeans(Table):
         Raises
         ------
         DataError
-            For another method or adjustment, weights that do not fit the means, or Tukey's adjustment of contrasts that
-            are no pairwise differences.
+            For another method or adjustment, weights that do not fit the means, Tukey's adjustment of contrasts that
+            are no pairwise differences, or `differences` of means on the scale of the model.
+
+        Notes
+        -----
+        With `differences` a contrast is sum w_i h(eta_i), h being the inverse link or the inverse of the
+        transformation. To first order its error is that of the linear combination sum w_i h'(eta_i) L_i of the
+        coefficients, whose standard error and degrees of freedom it has. R's ``pairs(regrid(...))`` has the same
+        estimates and standard errors, but the smallest degrees of freedom of the means that are compared.
         """
-        chosen = checked_adjust(adjust or ("tukey" if isinstance(method, str) else "none"))
+        pairwise = isinstance(method, str) and method in PAIRWISE
+        chosen = checked_adjust(adjust or ("tukey" if pairwise else "none"))
         joint = self.level if level is None else _checked_level(level)
         n_means, combinations = self._sizes()
-        ratio = None if self.scale is None else self.scale.ratio
-        labels, weights = self._weights(method, n_means, "/" if isinstance(method, str) and ratio is not None else "-")
-        if chosen == "tukey" and not isinstance(method, str):
+        ratio = None if self.scale is None or differences else self.scale.ratio
+        levels = {name: list(self.columns[name][:n_means]) for name in self.specs}
+        labels, weights = contrast_weights(method, levels, "-" if ratio is None else "/")
+        if chosen == "tukey" and not pairwise:
             raise DataError(
                 "adjust='tukey' is for all pairwise differences; choose 'bonferroni', 'holm', 'sidak' or 'none' for "
                 "contrasts of your own"
             )
-        offset = self.offset * weights.sum(axis=1)
         tests = [
-            _estimates(self.fit, weights @ self.L[i * n_means : (i + 1) * n_means], offset, self.ddf)
+            self._tests(weights, slice(i * n_means, (i + 1) * n_means), differences=differences)
             for i in range(combinations)
         ]
         columns: dict[str, Any] = {"contrast": labels * combinations}
@@ -118,7 +133,10 @@ class MarginalMeans(Table):
             columns[name] = [value for value in self.columns[name][::n_means] for _ in labels]
         columns |= _joined([_with_intervals(test, joint, chosen, n_means) for test in tests])
         notes = [*self.notes[:-1]]
-        if self.scale is not None and ratio is not None and _balanced(weights):
+        if self.scale is not None and differences:
+            of = "means" if self.scale.of is None else f"medians of {self.scale.of}"
+            notes.append(f"contrasts are of {of}; standard errors and limits by the delta method")
+        elif self.scale is not None and ratio is not None and _balanced(weights):
             columns = _powers(columns, ratio.base)
             notes.append(f"{ratio.name}; tests are on the scale of {self.scale.model_scale}")
         elif self.scale is not None:
@@ -135,39 +153,30 @@ class MarginalMeans(Table):
         n_means = math.prod(len(dict.fromkeys(self.columns[name])) for name in self.specs)
         return n_means, len(self.L) // n_means
 
-    def _weights(
-        self, method: str | Mapping[str, Any], n_means: int, between: str
-    ) -> tuple[list[str], NDArray[np.float64]]:
-        if isinstance(method, str):
-            if method != "pairwise":
-                raise DataError(
-                    f"method={method!r} is not known; choose 'pairwise' or give a mapping of weights by name"
-                )
-            return self._pairwise(n_means, between)
-        if not isinstance(method, Mapping) or not method:
-            raise DataError(f"contrasts are 'pairwise' or a mapping of weights by name, not {method!r}")
-        keys = [key if len(key) > 1 else key[0] for key in self._levels(n_means)]
-        rows = [_one_contrast(str(name), given, keys) for name, given in method.items()]
-        return [str(name) for name in method], np.array(rows)
+    def _linearised(
+        self, weights: NDArray[np.float64], chosen: slice
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Contrasts on the scale of the response, (m,), and their gradients in all coefficients, (m, p_full)."""
+        if self.scale is None:
+            raise DataError(
+                "differences=True is for means on the scale of the response: emmeans(..., scale='response'); contrasts "
+                "of these means are differences already"
+            )
+        eta, used = self.eta[chosen], weights != 0.0
+        with np.errstate(invalid="ignore"):
+            mean, slope = self.scale.inverse.through({"estimate": eta})["estimate"], self.scale.inverse.slope(eta)
+        value = np.sum(np.where(used, weights * mean, 0.0), axis=1)
+        gradient = np.where(used, weights * slope, 0.0)
+        return value, np.where(np.isnan(gradient), 0.0, gradient) @ self.L[chosen]
 
-    def _levels(self, n_means: int) -> list[tuple[Hashable, ...]]:
-        return list(zip(*(list(self.columns[name][:n_means]) for name in self.specs), strict=True))
-
-    def _pairwise(self, n_means: int, between: str) -> tuple[list[str], NDArray[np.float64]]:
-        if n_means < 2:
-            raise DataError(f"there is one mean of {', '.join(self.specs)} only: nothing to compare it with")
-        # Levels that are numbers say little by themselves.
-        prefix = {name: name if all(map(_is_number, self.columns[name])) else "" for name in self.specs}
-        names = [
-            " ".join(f"{prefix[spec]}{_label(value)}" for spec, value in zip(self.specs, levels, strict=True))
-            for levels in self._levels(n_means)
-        ]
-        names = [f"({name})" if _OPERATOR.search(name) else name for name in names]
-        pairs = list(itertools.combinations(range(n_means), 2))
-        weights = np.zeros((len(pairs), n_means))
-        for row, (i, j) in enumerate(pairs):
-            weights[row, i], weights[row, j] = 1.0, -1.0
-        return [f"{names[i]} {between} {names[j]}" for i, j in pairs], weights
+    def _tests(self, weights: NDArray[np.float64], chosen: slice, *, differences: bool) -> dict[str, Any]:
+        """Estimates of contrasts within one combination of `by`."""
+        if not differences:
+            return _estimates(self.fit, weights @ self.L[chosen], self.offset * weights.sum(axis=1), self.ddf)
+        value, gradient = self._linearised(weights, chosen)
+        found = _estimates(self.fit, gradient, np.zeros(len(value)), self.ddf)
+        unknown = np.where(np.isnan(value), np.nan, 0.0)
+        return {name: column + unknown for name, column in {**found, "estimate": value}.items()}
 
 
 def emmeans(
@@ -242,6 +251,7 @@ def emmeans(
         specs=wanted,
         by=within,
         L=L,
+        eta=tests["estimate"],
         offset=offset,
         ddf=method,
         level=level,
@@ -263,7 +273,7 @@ def _powers(columns: dict[str, Any], base: float) -> dict[str, Any]:
 def _notes(grid: ReferenceGrid, names: tuple[str, ...], ddf: Ddf, level: float) -> tuple[str, ...]:
     """What was averaged or held fixed, the method, and last the confidence level."""
     averaged = [name for name, values in grid.values.items() if name not in names and len(values) > 1]
-    held = [f"{name} = {_label(values[0])}" for name, values in grid.values.items() if len(values) == 1]
+    held = [f"{name} = {value_label(values[0])}" for name, values in grid.values.items() if len(values) == 1]
     return (
         *((f"averaged over the levels of {', '.join(averaged)}",) if averaged else ()),
         *((f"at {', '.join(held)}",) if held else ()),
@@ -356,35 +366,3 @@ def _with_intervals(
 
 def _joined(tests: list[dict[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
     return {name: np.concatenate([test[name] for test in tests]) for name in tests[0]}
-
-
-def _one_contrast(name: str, given: Any, keys: list[Any]) -> NDArray[np.float64]:
-    """Weights of the means, from a sequence in their order or from a mapping of levels."""
-    if isinstance(given, Mapping):
-        unknown = [key for key in given if key not in keys]
-        if unknown:
-            shown = ", ".join(map(repr, keys[:10])) + (" ..." if keys[10:] else "")
-            raise DataError(f"contrast {name!r}: {unknown[0]!r} is no level; those are {shown}")
-        given = [given.get(key, 0.0) for key in keys]
-    try:
-        weights = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        weights = np.empty(0)
-    if weights.shape != (len(keys),) or not np.isfinite(weights).all() or not weights.any():
-        raise DataError(
-            f"contrast {name!r} needs {len(keys)} finite weights, not all zero, one for each of "
-            f"{', '.join(map(str, keys[:10]))}{' ...' if keys[10:] else ''}; not {given!r}"
-        )
-    return weights
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return not isinstance(value, bool)
-
-
-def _label(value: Any) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else str(value)

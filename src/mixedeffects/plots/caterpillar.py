@@ -109,14 +109,13 @@ def caterpillar_picture(
         several = len({panel["group"][0] for panel in panels}) > 1
         for j, (one, panel) in enumerate(zip(axes, panels, strict=True)):
             _draw(one, panel)
-            one.set_title(_title(panel, several=several), fontsize=style.TEXT, pad=3)
+            style.few_ticks(one, 2 if ax is None and min(len(panels), _COLUMNS) > 2 else 4)
+            title = style.panel_title(panel["group"][0], panel["term"][0], _LINE) if several else str(panel["term"][0])
+            one.set_title(title, fontsize=style.TEXT, pad=3)
             same = j > 0 and panels[j - 1]["group"][0] == panel["group"][0]
             _levels(one, panel, first=not same or (ax is None and j % _COLUMNS == 0), room=ax is None)
-            if ax is not None:
-                one.set_xlabel("conditional mode")
         _one_scale(axes, panels)
-        if ax is None:
-            axes[0].figure.supxlabel("conditional mode", fontsize=style.TEXT)
+        style.label_below(axes, "conditional mode", own=ax is None)
         return axes
 
     text = ("group", "term", "level")
@@ -147,18 +146,9 @@ def _draw(ax: Any, panel: dict[str, Any]) -> None:
         rasterized=n > style.MANY,
         zorder=3,
     )
-    style.few_ticks(ax, 4)
     ax.set_ylim(-0.6 - 0.01 * n, n - 0.4 + 0.01 * n)
     if not panel["estimate"].any():
         style.note(ax, "variance 0")
-
-
-def _title(panel: dict[str, Any], *, several: bool) -> str:
-    """The column, after its factor where there are several; on two lines if it is long."""
-    group, term = panel["group"][0], panel["term"][0]
-    if not several:
-        return str(term)
-    return f"{group}:{' ' if len(group) + len(term) <= _LINE else chr(10)}{term}"
 
 
 def _one_scale(axes: NDArray[Any], panels: list[dict[str, Any]]) -> None:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixedeffects.design.random import varies_within
 from mixedeffects.errors import DataError
 from mixedeffects.fit.effects import block_names, covariances
 from mixedeffects.fit.glmm import GlmmFit
+from mixedeffects.fit.kinds import two_categories
 from mixedeffects.formula import bare, nested_hint, same_group, term_columns
 from mixedeffects.frame import Factor
 
@@ -41,6 +43,20 @@ def response_label(fit: LmmFit) -> str:
     if response_name(fit).startswith("cbind("):
         return "proportion of successes"
     return axis_label(fit, response_name(fit))
+
+
+def modelled_category(fit: GlmmFit) -> str | None:
+    """What a binomial response of yes and no has its probability modelled of; None for other responses.
+
+    The second of two categories, in quotes, or ``"y = 1"`` of the numbers 0 and 1.
+    """
+    if fit.distribution.name != "binomial":
+        return None
+    categories = two_categories(fit.model)
+    if categories is not None:
+        return repr(categories[1])
+    name = response_name(fit)
+    return f"{name} = 1" if name in fit.model.columns and np.isin(fit.model.y, (0.0, 1.0)).all() else None
 
 
 def predictor_label(fit: LmmFit) -> str:
@@ -159,8 +175,15 @@ def numeric_covariates(fit: LmmFit, expr: str) -> list[str]:
     ]
 
 
-def default_x(fit: LmmFit) -> str:
+def default_x(fit: LmmFit, factor: Factor | None = None) -> str:
     """The only numeric covariate with a random slope, else the first numeric covariate of the fixed part.
+
+    Parameters
+    ----------
+    fit : LmmFit
+        Any fit.
+    factor : Factor, optional
+        In place of the first the first that varies within levels of this factor, or the first category that does.
 
     Raises
     ------
@@ -179,7 +202,12 @@ def default_x(fit: LmmFit) -> str:
             repr(name) for name in fit.model.columns if name not in term_columns(fit.model.formula.response)
         )
         raise DataError(f"the model has no numeric covariate to draw against; give x=, one of the columns {known}")
-    return fixed[0]
+    if factor is None:
+        return fixed[0]
+    columns = fit.model.columns
+    categories = [name for name in term_columns(fit.model.formula.fixed) if isinstance(columns.get(name), Factor)]
+    varying = (name for name in (*fixed, *categories) if varies_within(factor.codes, positions(columns[name])))
+    return next(varying, fixed[0])
 
 
 def column(fit: LmmFit, x: str) -> Column:

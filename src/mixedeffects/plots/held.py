@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.design.encoding import replay
+from mixedeffects.design.random import varies_within
 from mixedeffects.errors import DataError
 from mixedeffects.formula import term_columns
 from mixedeffects.formula.expressions import columns as expression_columns
@@ -81,9 +82,7 @@ def _offset_name(fit: LmmFit) -> str:
 def varying(fit: LmmFit, block: int, others: Mapping[str, NDArray[np.float64]]) -> list[str]:
     """Which of them vary within a level of a block's factor."""
     codes = block_factor(fit, block).codes
-    order = np.argsort(codes, kind="stable")
-    within = np.diff(codes[order]) == 0
-    return [name for name, values in others.items() if np.diff(values[order])[within].any()]
+    return [name for name, values in others.items() if varies_within(codes, values)]
 
 
 def held_values(fit: LmmFit, x: str, others: Mapping[str, Any], within: Sequence[str], at: At) -> Held | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.plots import style
-from mixedeffects.plots.columns import axis_label, response_label
+from mixedeffects.plots.columns import axis_label, modelled_category, response_label
 from mixedeffects.plots.picture import Picture
 
 if TYPE_CHECKING:
@@ -45,13 +45,10 @@ def marginal_means_picture(means: MarginalMeans) -> Picture:
                 style.level_ticks(one, labels, name=", ".join(means.specs), room=ax is None)
             else:
                 one.set_yticks([])
-            if ax is not None:
-                one.set_xlabel(label)
         limits = np.array([one.get_xlim() for one in axes])
         for one in axes:
             one.set_xlim(limits[:, 0].min(), limits[:, 1].max())
-        if ax is None:
-            axes[0].figure.supxlabel(label, fontsize=style.TEXT)
+        style.label_below(axes, label, own=ax is None)
         return axes if len(axes) > 1 else axes[0]
 
     return Picture(columns=means.columns, kind=means.kind, paint=paint, text=means.text)
@@ -84,6 +81,9 @@ def _axis_label(means: MarginalMeans) -> str:
         return f"marginal median of {axis_label(means.fit, means.scale.of)}"
     if isinstance(means.fit, GlmmFit) and means.scale is None:
         return f"marginal mean ({means.fit.distribution.link.name})"
+    modelled = modelled_category(means.fit) if isinstance(means.fit, GlmmFit) else None
+    if modelled is not None:
+        return f"probability of {modelled}"
     label = response_label(means.fit)
     return f"marginal {label}" if label.startswith("proportion") else f"marginal mean of {label}"
 

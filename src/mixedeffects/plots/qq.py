@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from mixedeffects.fit import LmmFit
 
+_LINE = 20  # characters of a title that fit above a panel
 _NONE = 1e-6  # share of a standard deviation below which modes do not vary
 
 
@@ -199,7 +200,8 @@ def ranef_qq_picture(fit: LmmFit, group: str | None = None, n: int | None = None
         axes = style.panel_axes(ax, len(panels), columns=2, panel_height=1.75, what="columns of random effects")
         for one, panel in zip(axes, panels, strict=True):
             _draw(one, panel, "mode")
-            one.set_title(f"{panel['group'][0]}: {panel['term'][0]}", fontsize=style.TEXT, pad=3)
+            title = style.panel_title(panel["group"][0], panel["term"][0], _LINE)
+            one.set_title(title, fontsize=style.TEXT, pad=3)
         style.common_labels(axes, 2, "normal quantile", "standardized mode", own=ax is None)
         return axes
 

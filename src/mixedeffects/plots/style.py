@@ -249,6 +249,32 @@ def common_labels(axes: NDArray[Any], columns: int, x: str, y: str, *, own: bool
             ax.set_ylabel(y)
 
 
+def label_below(axes: NDArray[Any], text: str, *, own: bool) -> None:
+    """Say what all panels show: on a single panel and on the caller's axes as their label, else below the figure.
+
+    Parameters
+    ----------
+    axes : ndarray of Axes (n,)
+        The panels.
+    text : str
+        The label.
+    own : bool
+        Whether the figure is ours.
+    """
+    if own and len(axes) > 1:
+        axes[0].figure.supxlabel(text, fontsize=TEXT)
+        return
+    for ax in axes:
+        ax.set_xlabel(text)
+
+
+def panel_title(group: str, term: str, most: int) -> str:
+    """A column of random effects after its factor, on two lines if that is longer than `most` characters."""
+    if len(group) + len(term) + 2 <= most:
+        return f"{group}: {term}"
+    return f"{short(group, most)}:\n{short(term, most)}"
+
+
 def estimated_as_zero(ax: Any) -> None:
     """Say that there is nothing to see because a variance is estimated as 0."""
     ax.text(

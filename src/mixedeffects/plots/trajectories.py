@@ -83,7 +83,8 @@ def trajectories_data(
         Any fit.
     x : str, optional
         A column that the formula names; by default the only numeric covariate with a random slope, else the first
-        numeric covariate of the fixed part.
+        predictor of the fixed part that varies within levels of `group`, numeric ones before categories, else the first
+        numeric one.
     n : int, optional
         Number of levels, 30 by default; they are taken evenly from all, ordered as the panels are.
     group : str, optional
@@ -120,7 +121,7 @@ def trajectories_data(
 
 
 def _chosen(fit: LmmFit, x: str | None, n: int | None, group: str | None, at: At) -> _Chosen:
-    x = default_x(fit) if x is None else bare(x)
+    x = default_x(fit, block_factor(fit, block_of(fit, group))) if x is None else bare(x)
     column(fit, x)
     if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
         raise DataError(f"n={n!r} must be a whole number of at least 1")
@@ -252,14 +253,17 @@ def trajectories_picture(
     labels = axis_label(fit, chosen.x), response_label(fit)
     joins = not chosen.dashed
     side, height = _layout([panel["level"][0] for panel in panels])
+    categories = _Categories.of(values, min(side, len(panels))) if isinstance(values, Factor) else None
+    if categories is not None:
+        height += categories.height / -(-len(panels) // side)
 
     def paint(ax: Any) -> Any:
         axes = style.panel_axes(ax, len(panels), columns=side, panel_height=height, what="levels", share=True)
         for one, panel in zip(axes, panels, strict=True):
             _draw(one, panel, joins=joins)
             style.few_ticks(one, 2, 3)
-            if isinstance(values, Factor):
-                one.set_xticks(range(values.n_levels), labels=[style.short(str(v), 6) for v in values.labels])
+            if categories is not None:
+                categories.write(one)
         if ax is None:
             _around(axes, *labels, _remark(fit, chosen))
         else:
@@ -287,6 +291,30 @@ def _draw(ax: Any, panel: dict[str, Any], *, joins: bool) -> None:
         else:
             ax.plot(*lines[name], "_", color=colour, markersize=4.0, markeredgewidth=width, zorder=z, label=label)
     ax.set_title(style.short(panel["level"][0], 18), fontsize=style.SMALL, pad=2)
+
+
+class _Categories(NamedTuple):
+    """Labels below a panel, and whether they stand upright for want of room beside each other."""
+
+    labels: list[str]
+    upright: bool
+
+    @classmethod
+    def of(cls, values: Factor, side: int) -> _Categories:
+        """Those of a factor, with so many panels side by side."""
+        labels = [style.short(str(value), 12) for value in values.labels]
+        room = style.WIDTH * 72.0 / side - 4 * style.line_height()
+        return cls(labels, style.text_width(" ".join(labels)) > room)
+
+    @property
+    def height(self) -> float:
+        """What upright ones take of the figure, in inches."""
+        return max(map(style.text_width, self.labels)) / 72.0 if self.upright else 0.0
+
+    def write(self, ax: Any) -> None:
+        """Write them at 0, 1, 2, ..."""
+        ax.set_xticks(range(len(self.labels)), labels=self.labels, rotation=90 if self.upright else 0)
+        ax.set_xlim(-0.4, len(self.labels) - 0.6)
 
 
 def _layout(labels: list[str]) -> tuple[int, float]:
@@ -319,6 +347,9 @@ def _remark(fit: LmmFit, chosen: _Chosen) -> str | None:
 def _around(axes: NDArray[Any], x: str, y: str, remark: str | None) -> None:
     """Labels, legend and remark of a figure of our own."""
     figure = axes[0].figure
-    figure.supxlabel(x, fontsize=style.TEXT)
-    figure.supylabel(y, fontsize=style.TEXT)
+    style.label_below(axes, x, own=True)
+    if len(axes) > 1:
+        figure.supylabel(y, fontsize=style.TEXT)
+    else:
+        axes[0].set_ylabel(y)
     style.legend(axes[0], own=True, title=remark)

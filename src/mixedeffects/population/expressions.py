@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixedeffects.errors import DataError
+from mixedeffects.errors import DataError, MixedEffectsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -73,15 +73,24 @@ class Expression:
             Variables and what else a callable may ask for.
         what : str
             Whose expression it is, for the message.
+
+        Raises
+        ------
+        DataError
+            For an exception inside, with the kinds of the arguments.
         """
         optional = {name: values[name] for name in self.may_read if name in values}
         try:
             return self.call(**{name: values[name] for name in self.reads}, **optional)
         except DataError as problem:
             raise DataError(f"{what}, {self.text}: {problem}") from None
-        except Exception as problem:
-            problem.add_note(f"in {what}, {self.text}")
+        except (MixedEffectsError, Warning):
             raise
+        except Exception as problem:
+            given = {name: values[name] for name in (*self.reads, *optional)}
+            raise DataError(
+                f"{what}, {self.text}: {type(problem).__name__}: {problem}{_kinds(given)}{_text_hint(given)}"
+            ) from problem
 
     def column(self, values: Mapping[str, Any], what: str) -> NDArray[np.float64]:
         """Call it for one finite number a row, (n,); a single number stands for all rows.
@@ -119,6 +128,30 @@ def numbers(value: Any, n: int, what: str) -> NDArray[np.float64]:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _kinds(given: Mapping[str, Any]) -> str:
+    """What a callable was given, for the message of an exception inside it."""
+    told = []
+    for name, value in given.items():
+        if isinstance(value, np.ndarray):
+            kind = "text" if value.dtype.kind in "UST" else f"numbers ({value.dtype})"
+            kind = str(value.dtype) if value.dtype.kind not in "USTbiuf" else kind
+            shape = "" if value.ndim == 1 else f" of shape {value.shape}"
+            told.append(
+                f"{name}: {kind}{shape}" + (f" such as {str(value[0])!r}" if kind == "text" and len(value) else "")
+            )
+        else:
+            told.append(f"{name}: {type(value).__name__}")
+    return f"; its arguments are {', '.join(told)}" if told else ""
+
+
+def _text_hint(given: Mapping[str, Any]) -> str:
+    """How labels that are numerals become numbers."""
+    for name, value in given.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind in "UST" and len(value) and str(value[0]).isdecimal():
+            return f"; {name}.astype(int) makes numbers of such labels"
+    return ""
 
 
 def expression_of(thing: Any, what: str, *, fixed: Collection[str] = ()) -> Expression:

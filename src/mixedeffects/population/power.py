@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from numbers import Real
 from statistics import NormalDist
@@ -59,6 +59,8 @@ class PowerCurve:
         NaN where there is none.
     given_effects : tuple of str
         Groups whose random effects are the same ones in all data sets: the power is that for these effects.
+    levels : dict of str to ndarray of int (m,)
+        Numbers of levels of each grouping factor in the first data set of each n.
     """
 
     test: str
@@ -73,6 +75,7 @@ class PowerCurve:
     unconverged: NDArray[np.int64]
     p_values: NDArray[np.float64]
     given_effects: tuple[str, ...] = ()
+    levels: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def power(self) -> NDArray[np.float64]:
@@ -85,9 +88,14 @@ class PowerCurve:
         return wilson(self.rejected, self.nsim, self.level)
 
     def to_frame(self) -> Any:
-        """A pandas frame: n, power, lower, upper, rejected, nsim, failed, singular, unconverged."""
+        """A pandas frame with a row for each n: counts, power and limits.
+
+        Columns n, n_g for each grouping factor g (its levels), power, lower, upper, rejected, nsim, failed, singular,
+        unconverged.
+        """
         lower, upper = self.limits
-        columns = {"n": self.n, "power": self.power, "lower": lower, "upper": upper, "rejected": self.rejected}
+        columns: dict[str, Any] = {"n": self.n, **{f"n_{name}": count for name, count in self.levels.items()}}
+        columns |= {"power": self.power, "lower": lower, "upper": upper, "rejected": self.rejected}
         columns |= {"nsim": np.full(len(self.n), self.nsim), "failed": self.failed, "singular": self.singular}
         columns["unconverged"] = self.unconverged
         return framed(columns, "pandas")
@@ -110,16 +118,15 @@ class PowerCurve:
         return plot_power(self, ax)
 
     def __repr__(self) -> str:
-        heads = ("n", "power", f"{self.level:.0%} limits", "failed", "singular")
+        heads = ("n", *self.levels, "power", f"{self.level:.0%} limits", "failed", "singular")
         lower, upper = self.limits
-        rows = [
-            (f"{n}", f"{p:.3f}", f"{low:.3f}, {high:.3f}", f"{bad}", f"{flat}")
-            for n, p, low, high, bad, flat in zip(
-                self.n, self.power, lower, upper, self.failed, self.singular, strict=True
-            )
-        ]
+        limits = [f"{low:.3f}, {high:.3f}" for low, high in zip(lower, upper, strict=True)]
+        counts = [map(str, count) for count in (self.n, *self.levels.values())]
+        shares = [f"{p:.3f}" for p in self.power]
+        rows = list(zip(*counts, shares, limits, map(str, self.failed), map(str, self.singular), strict=True))
         width = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, width, strict=True)) for row in (heads, *rows)]
+        lines += _without_new_levels(self)
         if self.family is not None:
             lines.append(f"fitted by glmer, {self.family}")
         if np.any(self.singular > _MANY * self.nsim):
@@ -133,6 +140,17 @@ class PowerCurve:
         return "\n".join(
             [f"power of {self.test} at level {self.alpha:g}, {self.nsim} simulated data sets each", *lines]
         )
+
+
+def _without_new_levels(curve: PowerCurve) -> list[str]:
+    """Say which grouping factors stay as they are when rows are added, and what to do if none grows."""
+    if len(set(curve.n.tolist())) < 2 or not curve.levels:
+        return []
+    same = {name: int(count[0]) for name, count in curve.levels.items() if len(set(count.tolist())) == 1}
+    told = [f"{name} has {count} level{'s' if count > 1 else ''} at every n" for name, count in same.items()]
+    if len(same) == len(curve.levels):
+        told[-1] += "; leave out levels= of a grouping factor to add groups"
+    return told
 
 
 def wilson(successes: NDArray[np.int64], n: int, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -186,7 +204,8 @@ def power(
         (``"a - b = 0"``), ``"lrt"`` for the likelihood ratio test of `term`, or a function of a fit that returns a
         p-value.
     n : int or sequence of int
-        Number of rows, not of groups: 30 sites of 8 years are 240 rows. Several for a curve.
+        Number of rows, not of groups: 30 sites of 8 years are 240 rows. Several for a curve. Groups whose labels are
+        given by ``levels=`` stay the same however many rows there are; the print tells their numbers.
     term : str, optional
         For ``"lrt"``: a term of the fixed part, as ``fit.drop1`` names it, or of the random part, ``"(x | g)"``.
     nsim : int
@@ -257,7 +276,7 @@ def power(
         family = _family_of(population, formula, options.get("functions"))
     fit_frame = _fitter(formula, family, options, ml=term is not None)
     streams = generator_of(rng).spawn(len(sizes))
-    found = []
+    found, groups = [], []
     for size, stream in zip(sizes, streams, strict=True):
         with quiet():
             sample = population.sample_x(size, stream)
@@ -265,6 +284,7 @@ def power(
             refits = Refits.of(sample, fit_frame, first, me.parse(formula, functions=options.get("functions")))
             one = partial(_one, refits, p_value_of(test, term, ddf, first), fixed_x)
             found.append(_all(one, stream.spawn(nsim), workers))
+            groups.append(first.ngroups)
     p_values = np.array([[p for p, _, _ in row] for row in found])
     name = getattr(test, "__name__", "<lambda>")
     text = repr(test) if isinstance(test, str) else "a function of the fit" if name == "<lambda>" else name
@@ -281,6 +301,7 @@ def power(
         unconverged=np.array([sum(short for _, _, short in row) for row in found]),
         p_values=p_values,
         given_effects=_given_effects(population, fixed_x),
+        levels={name: np.array([one[name] for one in groups]) for name in groups[0]},
     )
 
 

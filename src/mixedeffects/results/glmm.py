@@ -9,11 +9,10 @@ import numpy as np
 
 from mixedeffects.fit.glmm import GlmmFit
 from mixedeffects.fit.glmm_values import Kind, glmm_residuals, means
-from mixedeffects.fit.kinds import scale_parameter
+from mixedeffects.fit.kinds import scale_parameter, two_categories
 from mixedeffects.fit.report import messages, report
 from mixedeffects.fit.residuals import pad
 from mixedeffects.fit.update import updated_glmm
-from mixedeffects.frame import Factor
 from mixedeffects.inference import anova as _anova
 from mixedeffects.inference.response_scale import ratio_of_link
 from mixedeffects.results import tidiers
@@ -249,10 +248,10 @@ class GlmmResult(EstimateMethods, GlmmPrediction, GlmmInference, GlmmDiagnostics
 
 def _modelled(model: Design) -> str | None:
     """Which of two categories of a binomial response has its probability modelled; None for numbers."""
-    column = model.columns.get(model.formula.response.strip("`"))
-    if not isinstance(column, Factor) or column.n_levels != 2:
+    categories = two_categories(model)
+    if categories is None:
         return None
-    failure, success = column.values.tolist()
+    failure, success = categories
     return f"probability of {success!r} (against {failure!r})"
 
 

@@ -137,8 +137,9 @@ class Pictures(SharedPictures):
         Parameters
         ----------
         x : str, optional
-            A column of the formula; by default the only numeric covariate with a random slope, else the first numeric
-            covariate of the fixed part.
+            A column of the formula; by default the only numeric covariate with a random slope, else the first predictor
+            of the fixed part that varies within levels of `group`, numeric ones before categories, else the first
+            numeric one.
         n : int, optional
             Number of panels, 30 by default, taken evenly from all levels ordered by slope.
         group : str, optional

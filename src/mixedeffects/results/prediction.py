@@ -51,6 +51,9 @@ class PredictionMethods(LmmFit):
     ) -> Any:
         """Predict the response: X beta + Z b + offset.
 
+        A response such as ``log(y)`` is predicted as it is, on the scale of the logarithm: estimate and limits, not the
+        standard error, go back through ``np.exp``, to the median of y.
+
         Parameters
         ----------
         data : data frame or dict of columns, optional

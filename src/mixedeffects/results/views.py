@@ -121,20 +121,41 @@ class MarginalMeansView:
         return self.to_frame()[name]
 
     def contrasts(
-        self, method: str | Mapping[str, Any] = "pairwise", adjust: str | None = None, *, level: float | None = None
+        self,
+        method: str | Mapping[str, Any] = "pairwise",
+        adjust: str | None = None,
+        *,
+        level: float | None = None,
+        differences: bool = False,
     ) -> Any:
         """Contrasts of the means, with p-values and limits adjusted for their number.
 
         Parameters
         ----------
-        method : str or mapping
-            ``"pairwise"``, or names with the weights of the means.
+        method : {"pairwise", "revpairwise", "trt.vs.ctrl"} or mapping
+            All pairs; all pairs the other way round; every level against the first one. Or names with the weights of
+            the means, by level: ``{"drug": {"low": 0.5, "high": 0.5, "placebo": -1}}``, or in their order:
+            ``{"drug": [-1, 0.5, 0.5]}``.
         adjust : {"tukey", "bonferroni", "holm", "sidak", "none"}, optional
-            By default tukey for pairwise contrasts and none for others.
+            By default tukey for pairwise contrasts and none for others, also those with a control.
         level : float, optional
             Joint confidence level, that of the means by default.
+        differences : bool
+            With ``scale="response"``: differences in the units of the response, such as milliseconds or probabilities,
+            in place of ratios; standard errors and limits by the delta method, as R's ``pairs(regrid(...))``. Degrees
+            of freedom are those of the linearised contrast; R takes the smallest of the means.
+
+        Examples
+        --------
+        >>> import mixedeffects as me
+        >>> fit = me.lmer("log(angle) ~ recipe + (1 | recipe:replicate)", me.datasets.load("cake"))
+        >>> means = fit.emmeans("recipe", scale="response")
+        >>> means.contrasts("trt.vs.ctrl", differences=True)["estimate"].round(2).tolist()
+        [-1.68, -1.82]
+        >>> means.contrasts({"A against others": {"A": 1, "B": -0.5, "C": -0.5}})["estimate"].round(3).tolist()
+        [1.057]
         """
-        return framed(self._means.contrasts(method, adjust=adjust, level=level))
+        return framed(self._means.contrasts(method, adjust=adjust, level=level, differences=differences))
 
     def to_csv(self, path: Any) -> None:
         """Write the columns of `to_frame` to a file, with all digits.
