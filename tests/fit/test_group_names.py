@@ -58,7 +58,7 @@ def test_the_inner_column_alone_is_told_what_it_is(nested, use):
     ],
 )
 def test_methods_of_degrees_of_freedom_are_recognised(nested, ddf, meant):
-    said = f"ddf={ddf!r} is no method for degrees of freedom; did you mean {meant!r}? Choose one of"
+    said = f"ddf={ddf!r} is no method for degrees of freedom (did you mean {meant!r}?); choose one of"
     with pytest.raises(me.DataError, match=re.escape(said)):
         nested.coef_table(ddf=ddf)
 

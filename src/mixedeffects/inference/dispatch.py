@@ -103,9 +103,9 @@ def checked_ddf(ddf: str) -> Ddf:
     plain = re.sub(r"[^a-z]", "", str(ddf).lower())
     near = [name for short, name in _SHORT.items() if plain == short or (len(plain) > 2 and short.startswith(plain))]
     near = near or difflib.get_close_matches(str(ddf).lower(), get_args(Ddf), n=1)
-    hint = f"did you mean {near[0]!r}? Choose" if near else "choose"
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
     allowed = ", ".join(map(repr, get_args(Ddf)))
-    raise DataError(f"ddf={ddf!r} is no method for degrees of freedom; {hint} one of {allowed}")
+    raise DataError(f"ddf={ddf!r} is no method for degrees of freedom{hint}; choose one of {allowed}")
 
 
 def covariance(fit: LmmFit, ddf: Ddf) -> NDArray[np.float64]:
