@@ -109,12 +109,15 @@ def caterpillar_picture(
         several = len({panel["group"][0] for panel in panels}) > 1
         for j, (one, panel) in enumerate(zip(axes, panels, strict=True)):
             _draw(one, panel)
-            style.few_ticks(one, 2 if ax is None and min(len(panels), _COLUMNS) > 2 else 4)
+            style.few_ticks(one, 4)
             title = style.panel_title(panel["group"][0], panel["term"][0], _LINE) if several else str(panel["term"][0])
             one.set_title(title, fontsize=style.TEXT, pad=3)
             same = j > 0 and panels[j - 1]["group"][0] == panel["group"][0]
             _levels(one, panel, first=not same or (ax is None and j % _COLUMNS == 0), room=ax is None)
         _one_scale(axes, panels)
+        if ax is None:
+            for one in axes:
+                style.ticks_apart(one, 4, style.panel_width(min(len(panels), _COLUMNS)))
         style.label_below(axes, "conditional mode", own=ax is None)
         return axes
 

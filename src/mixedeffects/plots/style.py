@@ -22,6 +22,8 @@ SMALL, TEXT = 7.0, 8.0  # points
 MOST_LABELS = 40  # levels that are written out
 MANY = 2_000  # marks from which on they are drawn as pixels, also in a file of vectors
 
+APART = 2.0  # points between two labels of ticks
+
 _LINE = 1.15  # height of a line of text, in units of its size
 _DIGIT = 0.62  # width of a character, likewise
 
@@ -149,10 +151,14 @@ def plain(ax: Any) -> Any:
 
 def few_ticks(ax: Any, x: int = 5, y: int = 5) -> None:
     """Leave at most this many intervals between the ticks of a linear axis, at values of few digits."""
+    for side, most in ((ax.xaxis, x), (ax.yaxis, y)):
+        _at_few(side, most)
+
+
+def _at_few(side: Any, most: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    for side, most in ((ax.xaxis, x), (ax.yaxis, y)):
-        side.set_major_locator(MaxNLocator(most, steps=[1, 2, 4, 5, 10] if most <= 3 else [1, 2, 2.5, 5, 10]))
+    side.set_major_locator(MaxNLocator(most, steps=[1, 2, 4, 5, 10] if most <= 3 else [1, 2, 2.5, 5, 10]))
 
 
 def note(ax: Any, text: str) -> None:
@@ -233,6 +239,33 @@ def line_height() -> float:
 def text_width(text: str) -> float:
     """About how wide small text is, in points."""
     return SMALL * _DIGIT * len(text)
+
+
+def panel_width(columns: int) -> float:
+    """About how wide each of some panels side by side is in a figure of our own, in points."""
+    return (WIDTH * 72.0 - 5 * SMALL) / columns - SMALL
+
+
+def ticks_apart(ax: Any, most: int, width: float) -> None:
+    """Leave so few ticks on the lower axis that their labels do not meet.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        With its limits.
+    most : int
+        Number of intervals at most.
+    width : float
+        Of the axes, in points.
+    """
+    low, high = ax.get_xlim()
+    for intervals in range(most, 1, -1):
+        _at_few(ax.xaxis, intervals)
+        at = [value for value in ax.get_xticks() if low <= value <= high]
+        labels = ax.xaxis.get_major_formatter().format_ticks(at)
+        step = width * (at[1] - at[0]) / (high - low) if len(at) > 1 else width
+        if max(map(text_width, labels), default=0.0) + 2 * APART <= step:
+            return
 
 
 def short(text: str, most: int = 16) -> str:

@@ -303,8 +303,8 @@ class _Categories(NamedTuple):
     def of(cls, values: Factor, side: int) -> _Categories:
         """Those of a factor, with so many panels side by side."""
         labels = [style.short(str(value), 12) for value in values.labels]
-        room = style.WIDTH * 72.0 / side - 4 * style.line_height()
-        return cls(labels, style.text_width(" ".join(labels)) > room)
+        apart = style.panel_width(side) / (len(labels) - 0.2)
+        return cls(labels, max(map(style.text_width, labels)) + style.APART > apart)
 
     @property
     def height(self) -> float:
