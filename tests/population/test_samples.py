@@ -101,9 +101,8 @@ def test_functions_cannot_change_the_sample():
         return x
 
     sample = population(x=predictor("normal"), y=response(careless, error_scale=1)).sample_x(3, rng=1)
-    with pytest.raises(ValueError, match="read-only") as caught:
+    with pytest.raises(me.DataError, match=r"response 'y', careless\(x\): ValueError: .*read-only"):
         sample.sample_y()
-    assert caught.value.__notes__ == ["in response 'y', careless(x)"]
     frame = sample.frame
     frame.loc[:, "x"] = 0.0
     assert (sample.frame["x"] != 0).all()
