@@ -55,6 +55,7 @@ FITS = {
     "generalized.coef_table('satterthwaite')": "whose tests are asymptotic",
     "generalized.emmeans('period', type='response')": "write scale='response'",
     "linear.emmeans('Days', type='response')": "write scale='response'",
+    "linear.predict(scale='response')": "a response such as log(y) goes back through np.exp",
     "linear.emmeans('Days', adjust='tukey')": ".contrasts(adjust=...)",
     "linear.emmeans('Days').contrasts(type='response')": "write emmeans(..., scale='response')",
     "linear.coef_table(exponentiate=True)": "write tidy('fixed', exponentiate=True)",

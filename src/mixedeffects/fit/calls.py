@@ -55,6 +55,7 @@ _INSTEAD = {
     "emmeans.adjust": "the adjustment belongs to .contrasts(adjust=...)",
     "emmeans.method": "write .contrasts(...)",
     "predict.type": "write kind=",
+    "predict.scale": "kind= is the scale of a glmer; a response such as log(y) goes back through np.exp",
     "residuals.type": "write kind=",
     "contrasts.type": "write emmeans(..., scale='response')",
     "coef_table.exponentiate": "write tidy('fixed', exponentiate=True)",
