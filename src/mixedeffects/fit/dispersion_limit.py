@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixedeffects.families import Poisson
-from mixedeffects.fit.joint_covariance import has_parameter
+from mixedeffects.optimize.laplace import has_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from mixedeffects.fit.exposure import check_exposure
 from mixedeffects.fit.functionals import leverage
 from mixedeffects.fit.glmm_values import glmm_residuals, simulate
 from mixedeffects.fit.glmm_working import working_criterion, working_model
-from mixedeffects.fit.joint_covariance import covariance_of_maps, has_parameter
+from mixedeffects.fit.joint_covariance import covariance_of_maps
 from mixedeffects.fit.kinds import (
     draw_and_fit,
     drawn_at_theta,
@@ -38,7 +38,7 @@ from mixedeffects.fit.residuals import residuals
 from mixedeffects.fit.separation import verdict, verdict_without_estimates
 from mixedeffects.optimize import Optimum
 from mixedeffects.optimize.canonical import transformed
-from mixedeffects.optimize.laplace import laplace_at_theta, minimize_laplace
+from mixedeffects.optimize.laplace import has_parameter, laplace_at_theta, minimize_laplace
 from mixedeffects.optimize.record import Known
 
 if TYPE_CHECKING:

@@ -9,17 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mixedeffects.criterion.agq import AgqCriterion
-    from mixedeffects.criterion.laplace import LaplaceCriterion
 
 _FLAT = 1e-10  # of the largest eigenvalue of the scaled Hessian: a direction about which the data say nothing
 _PART = 1e-5  # cosine between a function and a flat direction, beyond rounding
-
-
-def has_parameter(criterion: LaplaceCriterion | AgqCriterion, x: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which entries of theta, beta, t are parameters at x, (m,): a column of zeros of Lambda is none."""
-    d = criterion.sizes[0]
-    return np.concatenate([criterion.layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
 
 
 def covariance_of_maps(

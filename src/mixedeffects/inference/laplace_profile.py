@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _TOLERANCE = 1e-10  # decrement, in units of the deviance
 _ROUGH_TOLERANCE = 1e-2
-_EVALUATIONS = (60, 60, 60, 60, 60)  # of a search, which begins again with the exact curvature
+_EVALUATIONS, _RESTARTS = 60, 4  # of a search, which begins again with the exact curvature
 _FLAT = 1e-9  # of the largest eigenvalue of a scaled curvature
 _LEAST = 0.05  # standard deviation relative to the unit, for a column of unit mean square, to begin with
 _WIDE = 30.0  # root mean square change of the linear predictor, relative to its error in one row, that is a large one
@@ -200,17 +200,17 @@ class LaplaceProfile:
         def function(x: NDArray[np.float64], near: _At | None) -> _At:
             return self._evaluate(psi, x, free, None if near is None else near.point)
 
-        tolerance = _ROUGH_TOLERANCE if rough else _TOLERANCE
-        start, B = psi[free], origin.curvature[np.ix_(free, free)]
-        for most in _EVALUATIONS:
-            found = descend(function, start, B, tolerance=tolerance, max_evaluations=most, first=at)
+        search = partial(
+            descend, function, tolerance=_ROUGH_TOLERANCE if rough else _TOLERANCE, max_evaluations=_EVALUATIONS
+        )
+        found = search(psi[free], origin.curvature[np.ix_(free, free)], first=at)
+        for _ in range(_RESTARTS):
             if found.converged:
                 break
-            start, at = found.x, found.point
             # A bent valley, of which the curvature learnt so far tells little.
-            gradient = partial(self._gradient, psi, free, at.point)
-            exact = hessian_by_differences([gradient], start, self._coordinates.step[free])
-            B = exact if np.isfinite(exact).all() else found.curvature
+            gradient = partial(self._gradient, psi, free, found.point.point)
+            exact = hessian_by_differences([gradient], found.x, self._coordinates.step[free])
+            found = search(found.x, exact if np.isfinite(exact).all() else found.curvature, first=found.point)
         if not found.converged:
             raise no_minimum(self.name, self.reported(position))
         state = _state(origin, psi, found.x, free, found.point, found.curvature)

@@ -85,8 +85,10 @@ def family_label(fit: LmmFit) -> str:
 def family_nested(small: LmmFit, large: LmmFit) -> bool:
     """Whether the family of the small model is that of the large one, or Poisson beside a negative binomial."""
     a, b = getattr(small, "distribution", None), getattr(large, "distribution", None)
-    if a is None or b is None or a.link != b.link:
-        return a is b
+    if a is None or b is None:
+        return a is None and b is None
+    if a.link != b.link:
+        return False
     return a.name == b.name or (a.name == "poisson" and b.name in ("negative_binomial", "negative_binomial1"))
 
 

@@ -73,11 +73,17 @@ class LaplaceMinimum:
     optimum: Optimum
 
 
+def has_parameter(criterion: Criterion, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which entries of theta, beta, t are parameters at x, (m,): a column of zeros of Lambda is none."""
+    d = criterion.sizes[0]
+    return np.concatenate([criterion.layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
+
+
 class _Count:
-    """The criterion, counting its evaluations; two for each parameter of a Hessian."""
+    """The criterion, counting its Hessians and its evaluations, two for each parameter of a Hessian."""
 
     def __init__(self, criterion: Criterion) -> None:
-        self.criterion, self.n = criterion, 0
+        self.criterion, self.n, self.n_hessians = criterion, 0, 0
 
     def __call__(self, x: NDArray[np.float64], near: Any) -> LaplacePoint:
         self.n += 1
@@ -90,14 +96,14 @@ class _Count:
 
         The differences have steps of a size that goes with the parameters' uncertainty.
         """
-        d = self.criterion.sizes[0]
-        free = np.concatenate([self.criterion.layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
+        free = has_parameter(self.criterion, x)
         model = QuadraticModel(curvature[np.ix_(free, free)], point.gradient[free])
         step, shift = _STEP / np.sqrt(_diagonal(curvature, self.criterion.sizes)), np.zeros(len(x))
         if model.decrement < _NEXT:
             shift[free] = model.step(1.0)
         for shorter in (1.0, 1.0 / 32.0):  # a mean that cannot be may lie next to the minimum
             self.n += 2 * len(x)
+            self.n_hessians += 1
             found = self.criterion.hessian(x, point, shorter * step, n_threads, shift)
             if np.isfinite(found).all():
                 return found, x + shift
@@ -160,7 +166,7 @@ def minimize_laplace(
     x, point = onto_boundary(
         function, function.criterion, last.x, last.point
     )  # the steps lead close to a zero, not to it
-    return _minimum(criterion, terms, x, point, hessian, trace, fast.n + count.n, last.decrement)
+    return _minimum(criterion, terms, x, point, hessian, trace, _counted(fast, count), last.decrement)
 
 
 def _outdated(hessian: NDArray[np.float64], moved: NDArray[np.float64], former: NDArray[np.float64]) -> bool:
@@ -318,7 +324,7 @@ def _minimum(
     point: LaplacePoint,
     hessian: NDArray[np.float64],
     trace: Sequence[TracePoint],
-    n_evaluations: int,
+    counts: tuple[int, int],
     decrement: float,
 ) -> LaplaceMinimum:
     layout, d = criterion.layout, criterion.sizes[0]
@@ -333,7 +339,7 @@ def _minimum(
         for (key, names), L, slope in zip(terms, factors, null, strict=True)
         if slope is not None
     )
-    free = np.concatenate([layout.free(x[:d]), np.ones(len(x) - d, dtype=bool)])
+    free = has_parameter(criterion, x)
     scale = np.sqrt(_diagonal(hessian, criterion.sizes))
     values = np.linalg.eigvalsh((hessian / np.outer(scale, scale))[np.ix_(free, free)])
     rises = all(b.derivative >= 0.0 for b in boundary)
@@ -341,8 +347,8 @@ def _minimum(
     converged = bool(decrement <= _TOLERANCE and least > _FLAT and rises)
     optimum = Optimum(
         converged=converged,
-        n_evaluations=n_evaluations,
-        n_hessians=1,
+        n_evaluations=counts[0],
+        n_hessians=counts[1],
         newton_decrement=decrement,
         boundary=boundary,
         message=_message(converged, decrement, least, rises),
@@ -367,7 +373,7 @@ class _Held:
     """The criterion at a theta that is held, as a function of the other parameters."""
 
     def __init__(self, criterion: Criterion, theta: NDArray[np.float64]) -> None:
-        self.criterion, self.theta, self.n = criterion, theta, 0
+        self.criterion, self.theta, self.n, self.n_hessians = criterion, theta, 0, 0
 
     def __call__(self, x: NDArray[np.float64], near: Any) -> LaplacePoint:
         self.n += 1
@@ -380,6 +386,7 @@ class _Held:
         """Exact Hessian by central differences of the exact gradient, (m, m)."""
         if not len(x):
             return np.empty((0, 0))
+        self.n_hessians += 1
         d, p, dispersion = self.criterion.sizes
         step = _STEP / np.sqrt(_diagonal(curvature, (d - len(self.theta), p, dispersion)))
         return hessian_by_differences([lambda at: self(at, point).gradient], x, step)
@@ -441,8 +448,8 @@ def laplace_at_theta(
     hessian = every.hessian(whole, point, np.diag(scales))
     # The gradient in a column of zeros is zero by symmetry: only directions with curvature count.
     decrement = 0.5 * float(point.gradient @ np.linalg.pinv(hessian, rcond=_FLAT, hermitian=True) @ point.gradient)
-    n = every.n + held.n + (0 if held is fast else fast.n)
-    minimum = _minimum(criterion, terms, whole, point, hessian, trace, n, abs(decrement))
+    counts = _counted(every, held, *(() if held is fast else (fast,)))
+    minimum = _minimum(criterion, terms, whole, point, hessian, trace, counts, abs(decrement))
     if found.decrement > _TOLERANCE:
         message = f"not converged at the given theta: one more Newton step promises {found.decrement:.2g}"
     elif minimum.optimum.converged:
@@ -452,6 +459,11 @@ def laplace_at_theta(
     else:
         message = f"evaluated at the given theta; one Newton step would change the criterion by {abs(decrement):.3g}"
     return replace(minimum, optimum=replace(minimum.optimum, converged=False, message=message))
+
+
+def _counted(*functions: _Count | _Held) -> tuple[int, int]:
+    """Evaluations and Hessians."""
+    return sum(function.n for function in functions), sum(function.n_hessians for function in functions)
 
 
 def _given_theta(criterion: Criterion, control: Control) -> NDArray[np.float64]:

@@ -14,7 +14,6 @@ from mixedeffects.plots.columns import (
     block_group,
     block_labels,
     blocks_of,
-    chosen_columns,
     joined,
     residual_kind,
 )
@@ -227,9 +226,3 @@ def _draw(ax: Any, columns: dict[str, Any], values: str) -> None:
         zorder=3,
     )
     style.few_ticks(ax, 4, 5)
-
-
-def single_column(fit: LmmFit, group: str | None, term: str | None) -> tuple[int, int]:
-    """Block and position of one column of random effects: the first of those that are meant."""
-    block = blocks_of(fit, group)[0]
-    return block, chosen_columns(fit, block, term)[0]
